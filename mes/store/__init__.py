@@ -1,0 +1,1 @@
+"""All the SQL there is; functions take a connection and never commit."""

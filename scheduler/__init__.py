@@ -1,0 +1,1 @@
+"""Orders into daily line schedules."""
