@@ -1,0 +1,1 @@
+"""This machine: the programs Takt runs on it, fetched, started, watched and stopped."""

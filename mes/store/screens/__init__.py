@@ -1,0 +1,1 @@
+"""Reads for screens, topics and exports: one file per page, no writes."""

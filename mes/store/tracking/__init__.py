@@ -1,0 +1,1 @@
+"""Booked rows: only the tracker comes here."""
