@@ -126,7 +126,7 @@ def _try_start(broker: Broker, port: int, *, leash: bool) -> str | None:
     """One start; None when it answers, else what it said."""
     _write_configuration(broker, port)
     said_before = broker.log.stat().st_size if broker.log.exists() else 0
-    argv = [MOSQUITTO.program(broker.cache, "mosquitto"), "-c", broker.configuration]
+    argv: list[str | Path] = [MOSQUITTO.program(broker.cache, "mosquitto"), "-c", broker.configuration]
     pid = processes.launch(
         processes.service_command(argv, leash=signal.SIGTERM if leash else None),
         log=broker.log,

@@ -22,7 +22,7 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
-from urllib.parse import quote
+from urllib.parse import quote, urlsplit
 
 import psycopg
 from psycopg import sql
@@ -92,7 +92,7 @@ class Cluster:
 class Status:
     """What is known of a cluster without starting it."""
 
-    state: Literal["absent", "stopped", "starting", "running"]
+    state: Literal["absent", "stopped", "between", "running"]
     pid: int | None = None
     port: int | None = None
 
@@ -110,7 +110,7 @@ def start(cluster: Cluster, say: Say = silent, *, leash: bool) -> bool:
     debian.ensure([POSTGRESQL], cluster.cache, say)
     make_folder(cluster.folder)
     with locked(cluster.folder / "lock", busy="Another process is starting or stopping this database", wait_s=60):
-        if status(cluster).state == "running":
+        if _settled(cluster, say) == "running":
             return False
         processes.require_reachable(cluster.folder)
         processes.require_reachable(cluster.cache)
@@ -131,7 +131,7 @@ def stop(cluster: Cluster) -> bool:
             return False
         steps = ((signal.SIGINT, STOP_WAIT_S), (signal.SIGQUIT, 10), (signal.SIGKILL, 5))
         if not processes.stop_pid(pid, *steps):
-            raise SetupError(f"The database (pid {pid}) does not stop", remedy=f"Look into {cluster.log}.")
+            raise SetupError(f"The database (pid {pid}) does not stop", remedy=_look(cluster))
         return True
 
 
@@ -144,7 +144,7 @@ def status(cluster: Cluster) -> Status:
         return Status("stopped")
     lines = _pid_file(cluster)
     ready = len(lines) >= 8 and lines[7].strip() == "ready"
-    return Status("running" if ready else "starting", pid, int(lines[3]) if len(lines) > 3 else None)
+    return Status("running" if ready else "between", pid, int(lines[3]) if len(lines) > 3 else None)
 
 
 def url(cluster: Cluster, database: str) -> str:
@@ -152,6 +152,11 @@ def url(cluster: Cluster, database: str) -> str:
     port = (cluster.folder / "port").read_text().strip()
     password = (cluster.folder / "password").read_text().strip()
     return f"postgresql://{OWNER}:{quote(password)}@127.0.0.1:{port}/{database}"
+
+
+def with_database(server_url: str, database: str) -> str:
+    """The same server's address with another database in it."""
+    return urlsplit(server_url)._replace(path=f"/{quote(database)}").geturl()
 
 
 def ensure_database(cluster: Cluster, database: str) -> bool:
@@ -189,7 +194,7 @@ def _set_up(cluster: Cluster) -> None:
 
 
 def _initdb(cluster: Cluster, data: Path, password: Path) -> None:
-    argv = [
+    argv: list[str | Path] = [
         cluster.program("initdb"), "--pgdata", data, "--username", OWNER, "--pwfile", password,
         "--auth", "scram-sha-256", "--encoding", "UTF8", "--locale", "C.UTF-8", "--locale-provider", "builtin",
         "--builtin-locale", "C.UTF-8", "--data-checksums", *(["--no-sync"] if cluster.profile == "fast" else []),
@@ -277,6 +282,22 @@ def _fast() -> dict[str, str | int]:
 # --- starting
 
 
+def _settled(cluster: Cluster, say: Say) -> str:
+    """Wait while a server is just starting or stopping (its former owner may have died a moment ago)."""
+    deadline = mono() + START_WAIT_S
+    if status(cluster).state == "between":
+        say("Waiting for a database that is just starting or stopping")
+    while (state := status(cluster).state) == "between":
+        if mono() > deadline:
+            raise SetupError(f"The database neither starts nor stops within {START_WAIT_S} s", remedy=_look(cluster))
+        time.sleep(0.05)
+    return state
+
+
+def _look(cluster: Cluster) -> str:
+    return f"Look into {cluster.log}."
+
+
 def _start(cluster: Cluster, say: Say, *, leash: bool) -> None:
     """Try until it runs: a port may be taken meanwhile, children of a killed server may still be leaving."""
     deadline = mono() + LEFTOVER_WAIT_S
@@ -289,7 +310,7 @@ def _start(cluster: Cluster, say: Say, *, leash: bool) -> None:
         port_taken = "could not bind" in why and attempt < STARTS_AT_MOST
         leftovers = re.search(r"still in use|lock file .* already exists", why) and mono() < deadline
         if not port_taken and not leftovers:
-            raise SetupError(f"The database does not start ({why})", remedy=f"Look into {cluster.log}.")
+            raise SetupError(f"The database does not start ({why})", remedy=_look(cluster))
         time.sleep(0.5)
 
 
@@ -300,7 +321,7 @@ def _try_start(cluster: Cluster, port: int, say: Say, *, leash: bool) -> str | N
     write_whole(settings_file, _configuration(cluster, port), mode=0o600, owner=owner[0] if owner else None)
     write_whole(cluster.folder / "port", f"{port}\n")
     said_before = cluster.log.stat().st_size if cluster.log.exists() else 0
-    argv = [cluster.program("postgres"), "-D", cluster.data]
+    argv: list[str | Path] = [cluster.program("postgres"), "-D", cluster.data]
     pid = processes.launch(
         processes.service_command(argv, leash=signal.SIGINT if leash else None),
         log=cluster.log,
