@@ -8,7 +8,9 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
 STORE = ROOT / "mes" / "store"
-WRITE = re.compile(r"\b(?:insert\s+into|update|delete\s+from|copy|truncate(?:\s+table)?)\s+(?:only\s+)?([a-z_]+)", re.IGNORECASE)
+WRITE = re.compile(
+    r"\b(?:insert\s+into|update|delete\s+from|copy|truncate(?:\s+table)?)\s+(?:only\s+)?([a-z_]+)", re.IGNORECASE
+)
 NOT_TABLES = {"set", "skip", "of", "temp", "for", "the"}
 
 
@@ -82,7 +84,8 @@ def test_screens_hold_no_write() -> None:
 def test_sql_stands_only_in_the_store() -> None:
     """No SQL outside mes/store (and the migrations)."""
     query = re.compile(
-        r"^\s*(select\s.+\sfrom|insert\s+into|update\s+\w+\s+set|delete\s+from|with\s+\w+\s+as)\s", re.IGNORECASE | re.DOTALL
+        r"^\s*(select\s.+\sfrom|insert\s+into|update\s+\w+\s+set|delete\s+from|with\s+\w+\s+as)\s",
+        re.IGNORECASE | re.DOTALL,
     )
     rooms = [ROOT / room for room in ("mes", "collectors", "scheduler", "api", "dashboards")]
     found = [
