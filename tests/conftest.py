@@ -20,6 +20,7 @@ import pytest
 from psycopg import sql
 
 from mes.host import mosquitto, timescale
+from mes.host.files import free_mb
 from mes.settings import load_settings
 
 
@@ -28,10 +29,16 @@ def _run(server_url: str, statement: str, *names: str) -> None:
         conn.execute(sql.SQL(statement).format(*(sql.Identifier(name) for name in names)))
 
 
+def _quickest_disk() -> Path | None:
+    """Memory where there is enough of it: on it a database is cloned ten times as fast (0.03 s against 0.6 s)."""
+    memory = Path("/dev/shm")
+    return memory if memory.is_dir() and os.access(memory, os.W_OK) and free_mb(memory) > 2000 else None
+
+
 @pytest.fixture(scope="session")
 def servers_home() -> Iterator[Path]:
     """A folder the servers' own user can reach (pytest's are closed to others), removed at the end."""
-    home = Path(tempfile.mkdtemp(prefix="takt-test-"))
+    home = Path(tempfile.mkdtemp(prefix="takt-test-", dir=_quickest_disk()))
     home.chmod(0o711)
     yield home
     shutil.rmtree(home, ignore_errors=True)
@@ -66,7 +73,7 @@ def template_database(server_url: str) -> Iterator[str]:
 def database_url(server_url: str, template_database: str) -> Iterator[str]:
     """Connection string of a fresh, migrated database."""
     name = f"takt_test_{secrets.token_hex(6)}"
-    _run(server_url, "create database {} template {}", name, template_database)
+    _run(server_url, "create database {} template {} strategy file_copy", name, template_database)
     yield timescale.with_database(server_url, name)
     _run(server_url, "drop database {} with (force)", name)
 
