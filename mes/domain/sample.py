@@ -54,22 +54,29 @@ class Sample:
         return sample_hash(self.value, self.quality, self.identity)
 
 
-_INT8 = struct.Struct("<q")
-_FLOAT8 = struct.Struct("<d")
+_INT8 = struct.Struct("<q").pack
+_WORD_INT8 = struct.Struct("<cqB").pack
+_WORD_FLOAT8 = struct.Struct("<cdB").pack
+
+
+def word_crc(value: Value, quality: int, identity: int | None = None) -> int:
+    """crc32 over type, value, quality and, where there is one, the device's sequence; unsigned."""
+    if isinstance(value, int) and INT8_MIN <= value <= INT8_MAX:
+        word = _WORD_INT8(b"i", value, quality)
+    elif isinstance(value, float):
+        word = _WORD_FLOAT8(b"f", value, quality)
+    elif value is None:
+        word = b"n%c" % quality
+    elif isinstance(value, str):
+        word = b"t%b%c" % (value.encode("utf-8", "surrogatepass"), quality)
+    else:
+        word = b"i%b%c" % (str(value).encode(), quality)
+    return crc32(word) if identity is None else crc32(_INT8(identity & INT8_MAX), crc32(word))
 
 
 def sample_hash(value: Value, quality: int, identity: int | None = None) -> int:
-    """crc32 as a signed int4 over type, value, quality and, where there is one, the device's sequence."""
-    if value is None:
-        word = b"n"
-    elif isinstance(value, bool | int):
-        word = b"i" + (_INT8.pack(value) if INT8_MIN <= value <= INT8_MAX else str(int(value)).encode())
-    elif isinstance(value, float):
-        word = b"f" + _FLOAT8.pack(value)
-    else:
-        word = b"t" + value.encode("utf-8", "surrogatepass")
-    tail = b"" if identity is None else _INT8.pack(identity & 0x7FFF_FFFF_FFFF_FFFF)
-    unsigned = crc32(word + bytes((quality & 0xFF,)) + tail)
+    """`word_crc` as the signed int4 that the tables keep as `h`."""
+    unsigned = word_crc(value, quality, identity)
     return unsigned - (1 << 32) if unsigned & 0x8000_0000 else unsigned
 
 

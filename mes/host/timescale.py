@@ -276,6 +276,7 @@ def _fast() -> dict[str, str | int]:
         "max_wal_size": "2GB",
         "checkpoint_timeout": "1h",
         "autovacuum_naptime": "5min",
+        "takt.profile": "fast",
     }
 
 

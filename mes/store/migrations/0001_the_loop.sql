@@ -598,7 +598,7 @@ create table source_lease (
     state text not null default 'starting',
     since_at timestamptz,
     health jsonb not null default '{}'
-);
+) with (fillfactor = 40);
 
 -- ------------------------------------------------------------------ to do
 -- What has to be booked again: kind machine (keys = stations and machines), line, order, item, plan, plant.

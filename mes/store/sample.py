@@ -1,0 +1,420 @@
+"""Samples as heard, gaps, quarantine, and who owns a source.
+
+A sample becomes bytes once (`row`): a row of PostgreSQL's binary COPY. The same bytes go to the spool and to the
+database, so that draining a spool decodes nothing. `store_batch` copies them into a staging table of the session and
+inserts what is not there yet: storing the same sample again changes nothing.
+
+Instants in this file's rows are integers, microseconds since 1970 UTC; plant time, except where a lease is concerned.
+"""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import Any, Literal
+
+from psycopg.rows import class_row
+from psycopg.types.json import Jsonb
+
+from mes.domain.sample import INT8_MAX, INT8_MIN, Value, word_crc
+from mes.store.bell import ring
+from mes.store.pool import Connection
+from mes.store.touched import touch
+
+ROW_FORM = 1
+"""Raised when `row` changes, so that a spool written by an older version is not misread."""
+SOURCE_LEASE_S = 6.0
+_EPOCH_2000 = 946_684_800_000_000
+_EPOCH_1970 = datetime(1970, 1, 1, tzinfo=UTC)
+_COPY_HEAD = b"PGCOPY\n\xff\r\n\0" + bytes(8)
+_COPY_TAIL = b"\xff\xff"
+
+# tag_id, at, h, num, int, txt, quality, source_at, server_at, received_at; -1 is null
+_HEAD = "!hiiiqiI"
+_INT8 = struct.Struct(_HEAD + "iiqiihiqiiq").pack
+_INT8_SERVER = struct.Struct(_HEAD + "iiqiihiqiqiq").pack
+_FLOAT8 = struct.Struct(_HEAD + "idiiihiqiiq").pack
+_START = struct.Struct(_HEAD).pack
+_TIME = struct.Struct("!iq").pack
+_QUALITY = struct.Struct("!ih").pack
+_NULL = b"\xff\xff\xff\xff"
+
+
+def row(  # noqa: PLR0917  once a sample: keywords would cost a fifth
+    tag_id: int,
+    at: int,
+    value: Value,
+    quality: int,
+    identity: int | None,
+    source_at: int | None,
+    server_at: int | None,
+    received_at: int,
+) -> bytes:
+    """One sample as a row of binary COPY. Raises `struct.error` for an instant PostgreSQL cannot hold."""
+    h, at, received_at = word_crc(value, quality, identity), at - _EPOCH_2000, received_at - _EPOCH_2000
+    if source_at is not None and isinstance(value, int) and INT8_MIN <= value <= INT8_MAX:
+        source_at -= _EPOCH_2000
+        if server_at is None:
+            return _INT8(10, 4, tag_id, 8, at, 4, h, -1, 8, value, -1, 2, quality, 8, source_at, -1, 8, received_at)
+        server_at -= _EPOCH_2000
+        return _INT8_SERVER(
+            10, 4, tag_id, 8, at, 4, h, -1, 8, value, -1, 2, quality, 8, source_at, 8, server_at, 8, received_at
+        )
+    if source_at is not None and server_at is None and isinstance(value, float):
+        source_at -= _EPOCH_2000
+        return _FLOAT8(10, 4, tag_id, 8, at, 4, h, 8, value, -1, -1, 2, quality, 8, source_at, -1, 8, received_at)
+    times = (_NULL if t is None else _TIME(8, t - _EPOCH_2000) for t in (source_at, server_at))
+    start = _START(10, 4, tag_id, 8, at, 4, h)
+    return b"".join((start, _word(value), _QUALITY(2, quality), *times, _TIME(8, received_at)))
+
+
+def _word(value: Value) -> bytes:
+    """The columns num, int, txt. A whole number beyond int8 is kept as text: exactly what the device said."""
+    if value is None:
+        return _NULL * 3
+    if isinstance(value, float):
+        return struct.pack("!id", 8, value) + _NULL * 2
+    if isinstance(value, int) and INT8_MIN <= value <= INT8_MAX:
+        return _NULL + struct.pack("!iq", 8, value) + _NULL
+    text = str(value).encode()
+    return _NULL * 2 + struct.pack("!i", len(text)) + text
+
+
+def micros(at: datetime) -> int:
+    """Microseconds since 1970 UTC."""
+    return (at - _EPOCH_1970) // timedelta(microseconds=1)
+
+
+def instant(at: int) -> datetime:
+    """The instant of `micros`. Raises OverflowError beyond the year 9999."""
+    return _EPOCH_1970 + timedelta(microseconds=at)
+
+
+# --- batches
+
+
+@dataclass(slots=True)
+class Rows:
+    """Samples on their way into the database; `pulses` have a sequence but no time: (tag, sequence, row)."""
+
+    signals: list[bytes] = field(default_factory=list)
+    values: list[bytes] = field(default_factory=list)
+    pulses: list[tuple[int, int, bytes]] = field(default_factory=list)
+
+    def __len__(self) -> int:
+        return len(self.signals) + len(self.values) + len(self.pulses)
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """What of a batch was new."""
+
+    signals: int = 0
+    values: int = 0
+    machines: tuple[str, ...] = ()
+
+
+def store_batch(conn: Connection, rows: Rows) -> Stored:
+    """Store what is not there yet, say which machines have to be booked again, and ring."""
+    signals = [*rows.signals, *_new_pulses(conn, rows.pulses)] if rows.pulses else rows.signals
+    new = _store_signals(conn, signals) if signals else []
+    values = _store_values(conn, rows.values) if rows.values else 0
+    machines = tuple(sorted({address.rpartition("/")[0] for address, _from, _to, _n in new}))
+    if machines:
+        from_at, to_at = min(span[1] for span in new), max(span[2] for span in new)
+        touch(conn, "station", machines, "sample", from_at=from_at, to_at=to_at)
+    if new or values:
+        ring(conn, "sample")
+    return Stored(signals=sum(span[3] for span in new), values=values, machines=machines)
+
+
+def _store_signals(conn: Connection, rows: Sequence[bytes]) -> list[tuple[str, datetime, datetime, int]]:
+    """(address, first, last, how many) of the rows that were new."""
+    conn.execute("create temp table if not exists staged_signal (like signal_sample) on commit delete rows")
+    with conn.cursor() as cur, cur.copy("copy staged_signal from stdin (format binary)") as copy:
+        copy.write(b"".join((_COPY_HEAD, *rows, _COPY_TAIL)))
+    return conn.execute(
+        """
+        with new as (
+            insert into signal_sample select * from staged_signal on conflict do nothing returning tag_id, at
+        )
+        select tag.address, min(new.at), max(new.at), count(*)
+        from new join tag on tag.id = new.tag_id group by tag.address
+        """
+    ).fetchall()
+
+
+def _store_values(conn: Connection, rows: Sequence[bytes]) -> int:
+    """How many rows were new."""
+    conn.execute("create temp table if not exists staged_value (like value_sample) on commit delete rows")
+    with conn.cursor() as cur:
+        with cur.copy("copy staged_value from stdin (format binary)") as copy:
+            copy.write(b"".join((_COPY_HEAD, *rows, _COPY_TAIL)))
+        cur.execute("insert into value_sample select * from staged_value on conflict do nothing")
+        return cur.rowcount
+
+
+def _new_pulses(conn: Connection, pulses: Sequence[tuple[int, int, bytes]]) -> list[bytes]:
+    """The pulses above the last sequence stored of their tag, which is moved on in this transaction."""
+    tags = sorted({tag_id for tag_id, _sequence, _row in pulses})
+    query = "select tag_id, sequence from pulse_sequence where tag_id = any(%(tags)s) order by tag_id for update"
+    last: dict[int, int] = dict(conn.execute(query, {"tags": tags}).fetchall())
+    new: list[bytes] = []
+    for tag_id, sequence, packed in sorted(pulses):
+        if sequence > last.get(tag_id, INT8_MIN):
+            last[tag_id] = sequence
+            new.append(packed)
+    conn.cursor().executemany(
+        """
+        insert into pulse_sequence (tag_id, sequence) values (%(tag_id)s, %(sequence)s)
+        on conflict (tag_id) do update set sequence = greatest(pulse_sequence.sequence, excluded.sequence)
+        """,
+        [{"tag_id": tag_id, "sequence": last[tag_id]} for tag_id in tags],
+    )
+    return new
+
+
+# --- quarantine
+
+
+@dataclass(frozen=True, slots=True)
+class SetAside:
+    """What was not admitted, and why; `sample` (address, at, value, quality) when it may be released as it is."""
+
+    source: str
+    received_at: datetime
+    why: str
+    detail: str
+    address: str = ""
+    payload: bytes = b""
+    sample: dict[str, Any] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Quarantined:
+    """A row of the quarantine."""
+
+    id: int
+    source: str
+    received_at: datetime
+    why: str
+    detail: str
+    address: str
+    payload: bytes
+    sample: dict[str, Any] | None
+    released_at: datetime | None
+    released_by: str | None
+
+
+def insert_quarantine(conn: Connection, things: Iterable[SetAside]) -> None:
+    """Set things aside where people see them."""
+    conn.cursor().executemany(
+        """
+        insert into quarantine (source, received_at, why, detail, address, payload, sample)
+        values (%(source)s, %(received_at)s, %(why)s, %(detail)s, %(address)s, %(payload)s, %(sample)s)
+        """,
+        [
+            {
+                "source": thing.source,
+                "received_at": thing.received_at,
+                "why": thing.why,
+                "detail": thing.detail,
+                "address": thing.address,
+                "payload": thing.payload,
+                "sample": None if thing.sample is None else Jsonb(thing.sample),
+            }
+            for thing in things
+        ],
+    )
+
+
+def lock_quarantined(conn: Connection, number: int) -> Quarantined | None:
+    """One row, held until the transaction ends."""
+    with conn.cursor(row_factory=class_row(Quarantined)) as cur:
+        return cur.execute(
+            """
+            select id, source, received_at, why, detail, address, payload, sample, released_at, released_by
+            from quarantine where id = %(id)s for update
+            """,
+            {"id": number},
+        ).fetchone()
+
+
+def mark_released(conn: Connection, number: int, *, at: datetime, by: str) -> None:
+    """Say that the sample was let in after all."""
+    conn.execute(
+        "update quarantine set released_at = %(at)s, released_by = %(by)s where id = %(id)s",
+        {"id": number, "at": at, "by": by},
+    )
+
+
+# --- gaps
+
+GapWhy = Literal[
+    "network", "certificate", "password", "configuration", "collector", "session", "overflow", "sequence", "death",
+    "spool", "disk", "reboot",
+]  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Gap:
+    """A source (or, with `tag_id`, the machine of that tag) was not heard from..to; `to_at` None while it lasts.
+
+    A `reboot` is no silence: it marks an instant after which counters may stand elsewhere.
+    """
+
+    source: str
+    from_at: datetime
+    why: GapWhy
+    to_at: datetime | None = None
+    tag_id: int | None = None
+    detail: str = ""
+
+
+def insert_gap(conn: Connection, gap: Gap, *, epoch: int, machines: Sequence[str]) -> bool:
+    """Write a gap and have its machines booked again; False when one is open or somebody else owns the source."""
+    new = conn.execute(
+        """
+        insert into gap (source, tag_id, from_at, to_at, why, detail, epoch)
+        select %(source)s, %(tag_id)s, %(from_at)s, %(to_at)s, %(why)s, %(detail)s, %(epoch)s
+        where exists (select from source_lease where source = %(source)s and epoch = %(epoch)s)
+          and (%(to_at)s::timestamptz is not null or not exists (
+              select from gap where source = %(source)s and tag_id is not distinct from %(tag_id)s and to_at is null))
+        """,
+        {
+            "source": gap.source,
+            "tag_id": gap.tag_id,
+            "from_at": gap.from_at,
+            "to_at": gap.to_at,
+            "why": gap.why,
+            "detail": gap.detail,
+            "epoch": epoch,
+        },
+    ).rowcount
+    if new and machines:
+        touch(conn, "station", machines, f"gap {gap.why}", from_at=gap.from_at, to_at=gap.to_at)
+    return bool(new)
+
+
+def close_gap(
+    conn: Connection, source: str, *, to_at: datetime, epoch: int, machines: Sequence[str], tag_id: int | None = None
+) -> bool:
+    """End the open gap (never before it began) and have its machines booked again; False when none was open."""
+    closed = conn.execute(
+        """
+        update gap set to_at = greatest(from_at, %(to_at)s)
+        where source = %(source)s and tag_id is not distinct from %(tag_id)s and to_at is null
+          and exists (select from source_lease where source = %(source)s and epoch = %(epoch)s)
+        returning from_at, to_at
+        """,
+        {"source": source, "tag_id": tag_id, "to_at": to_at, "epoch": epoch},
+    ).fetchall()
+    if closed and machines:
+        from_at, until = min(span[0] for span in closed), max(span[1] for span in closed)
+        touch(conn, "station", machines, "gap closed", from_at=from_at, to_at=until)
+    return bool(closed)
+
+
+# --- leases (machine time of the database)
+
+
+@dataclass(frozen=True, slots=True)
+class SourceLease:
+    """The right to one source. `heard_at` is when (plant time) anybody last heard it."""
+
+    source: str
+    epoch: int
+    heard_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class Beat:
+    """What an owner says of its source each second."""
+
+    source: str
+    epoch: int
+    state: str
+    since_at: datetime | None
+    heard_at: datetime | None
+    health: Mapping[str, Any]
+
+
+def take_source(conn: Connection, source: str, owner: str, *, lease_s: float = SOURCE_LEASE_S) -> SourceLease | None:
+    """Become the owner of a source, or None while somebody else is."""
+    with conn.cursor(row_factory=class_row(SourceLease)) as cur:
+        return cur.execute(
+            """
+            insert into source_lease as l (source, owner, epoch, expires_at)
+            values (%(source)s, %(owner)s, 1, now() + %(span)s)
+            on conflict (source) do update
+            set owner = excluded.owner, epoch = l.epoch + (l.owner <> excluded.owner)::int,
+                expires_at = excluded.expires_at
+            where l.owner = excluded.owner or l.expires_at < now()
+            returning source, epoch, heard_at
+            """,
+            {"source": source, "owner": owner, "span": timedelta(seconds=lease_s)},
+        ).fetchone()
+
+
+def renew_sources(
+    conn: Connection, owner: str, beats: Sequence[Beat], *, lease_s: float = SOURCE_LEASE_S
+) -> frozenset[str]:
+    """Keep sources and say how they are; the ones that are still ours."""
+    beats = sorted(beats, key=lambda beat: beat.source)
+    kept = conn.execute(
+        """
+        update source_lease as l
+        set expires_at = now() + %(span)s, state = b.state, since_at = b.since_at,
+            heard_at = greatest(b.heard_at, l.heard_at), health = b.health
+        from unnest(%(source)s::text[], %(epoch)s::int8[], %(state)s::text[], %(since_at)s::timestamptz[],
+                    %(heard_at)s::timestamptz[], %(health)s::jsonb[])
+             as b(source, epoch, state, since_at, heard_at, health)
+        where l.source = b.source and l.epoch = b.epoch and l.owner = %(owner)s
+        returning l.source
+        """,
+        {
+            "owner": owner,
+            "span": timedelta(seconds=lease_s),
+            "source": [beat.source for beat in beats],
+            "epoch": [beat.epoch for beat in beats],
+            "state": [beat.state for beat in beats],
+            "since_at": [beat.since_at for beat in beats],
+            "heard_at": [beat.heard_at for beat in beats],
+            "health": [Jsonb(dict(beat.health)) for beat in beats],
+        },
+    ).fetchall()
+    return frozenset(source for (source,) in kept)
+
+
+def owned_sources(conn: Connection, owner: str, epochs: Mapping[str, int]) -> frozenset[str]:
+    """Those of `epochs` that nobody has taken over. The last question before a batch commits."""
+    kept = conn.execute(
+        """
+        select l.source from source_lease l
+        join unnest(%(source)s::text[], %(epoch)s::int8[]) as b(source, epoch) using (source, epoch)
+        where l.owner = %(owner)s
+        """,
+        {"owner": owner, "source": list(epochs), "epoch": list(epochs.values())},
+    ).fetchall()
+    return frozenset(source for (source,) in kept)
+
+
+def release_sources(conn: Connection, owner: str, sources: Sequence[str]) -> None:
+    """Give sources back, so that the next owner need not wait."""
+    conn.execute(
+        """
+        update source_lease set expires_at = now(), state = 'stopped'
+        where owner = %(owner)s and source = any(%(sources)s)
+        """,
+        {"owner": owner, "sources": list(sources)},
+    )
+
+
+def is_durable(conn: Connection) -> bool:
+    """Whether a commit of this server survives a power cut; a server of our tests says of itself that it need not."""
+    fsync, profile = conn.execute(
+        "select current_setting('fsync'), coalesce(current_setting('takt.profile', true), '')"
+    ).fetchone() or ("off", "")
+    return bool(fsync == "on" or profile == "fast")

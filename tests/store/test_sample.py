@@ -1,0 +1,127 @@
+"""Samples in the database: stored once, in the right columns, with what has to be booked again."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+import psycopg
+import pytest
+
+from mes.domain.sample import sample_hash
+from mes.store import sample as store
+from mes.store.plant import number_tags
+from mes.store.touched import take_touched
+
+AT = datetime(2026, 1, 5, 8, 0, tzinfo=UTC)
+US = store.micros(AT)
+
+
+@pytest.fixture
+def tag(conn: psycopg.Connection) -> int:
+    return number_tags(conn, ["L/01-M1/good_total"])["L/01-M1/good_total"]
+
+
+def row(tag: int, value: object, at: int = US, quality: int = 0, **times: int | None) -> bytes:
+    given = {"identity": None, "source_at": at, "server_at": None, "received_at": at, **times}
+    return store.row(tag, at, value, quality, **given)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("value", "stored"),
+    [
+        (5, (None, 5, None)),
+        (True, (None, 1, None)),
+        (-(2**63), (None, -(2**63), None)),
+        (2**63, (None, None, str(2**63))),
+        (1.5, (1.5, None, None)),
+        (float("inf"), (float("inf"), None, None)),
+        ("运行", (None, None, "运行")),
+        ("", (None, None, "")),
+        (None, (None, None, None)),
+    ],
+)
+@pytest.mark.parametrize("times", [(US, None), (US, US + 5), (None, US), (None, None)])
+def test_a_value_keeps_its_type(conn: psycopg.Connection, tag: int, value: object, stored: tuple, times: tuple) -> None:
+    """Each kind of value lands in its column, each time in its own, with the hash the domain gives."""
+    source_at, server_at = times
+    packed = row(tag, value, quality=2, source_at=source_at, server_at=server_at, received_at=US + 7)
+    store.store_batch(conn, store.Rows(signals=[packed]))
+    found = conn.execute("select num, int, txt, quality, h, at, source_at, server_at, received_at from signal_sample")
+    num, whole, txt, quality, h, *instants = found.fetchone() or ()
+    assert (num, whole, txt) == stored
+    assert (quality, h) == (2, sample_hash(value, 2))  # type: ignore[arg-type]
+    expected = [US, source_at, server_at, US + 7]
+    assert instants == [None if t is None else store.instant(t) for t in expected]
+
+
+def test_the_same_sample_is_stored_once(conn: psycopg.Connection, tag: int) -> None:
+    """A replay of a batch, or a double inside one, changes nothing and touches nothing."""
+    rows = store.Rows(signals=[row(tag, 1), row(tag, 1), row(tag, 2)], values=[row(tag, 1.5), row(tag, 1.5)])
+    first, again = store.store_batch(conn, rows), store.store_batch(conn, rows)
+    assert (first.signals, first.values) == (2, 1)
+    assert (again.signals, again.values, again.machines) == (0, 0, ())
+    assert len(take_touched(conn)) == 1
+
+
+def test_touched_names_machines_and_their_stretch(conn: psycopg.Connection, tag: int) -> None:
+    """What has to be booked again reaches from the first to the last new sample; codes may hold a slash."""
+    store.store_batch(conn, store.Rows(signals=[row(tag, 1)]))
+    take_touched(conn)
+    store.store_batch(conn, store.Rows(signals=[row(tag, 1), row(tag, 3, US + 60_000_000), row(tag, 2, US + 1)]))
+    (touched,) = take_touched(conn)
+    assert (touched.kind, touched.keys) == ("station", ["L/01-M1"])
+    assert (touched.from_at, touched.to_at) == (AT + timedelta(microseconds=1), AT + timedelta(seconds=60))
+
+
+def test_process_values_touch_nothing(conn: psycopg.Connection, tag: int) -> None:
+    """Booking never reads process values."""
+    store.store_batch(conn, store.Rows(values=[row(tag, 20.5)]))
+    assert take_touched(conn) == []
+
+
+def test_pulses_without_time_go_by_their_sequence(conn: psycopg.Connection, tag: int) -> None:
+    """A pulse whose sequence is not above the last stored one is a repetition, across transactions."""
+    pulses = [(tag, n, row(tag, 1, US + n, identity=n)) for n in (7, 6)]
+    assert store.store_batch(conn, store.Rows(pulses=pulses)).signals == 2
+    conn.commit()
+    late = [(tag, 7, row(tag, 1, US + 900, identity=7)), (tag, 8, row(tag, 1, US + 900, identity=8))]
+    assert store.store_batch(conn, store.Rows(pulses=late)).signals == 1
+
+
+def test_a_lease_has_one_owner_and_its_epoch_rises(conn: psycopg.Connection) -> None:
+    """Nobody else gets a held source; the next owner's epoch is higher and the old owner's beats are refused."""
+    mine = store.take_source(conn, "plc-1", "a")
+    assert mine is not None
+    assert store.take_source(conn, "plc-1", "b") is None
+    beat = store.Beat("plc-1", mine.epoch, "running", AT, AT, {})
+    assert store.renew_sources(conn, "a", [beat]) == {"plc-1"}
+    store.release_sources(conn, "a", ["plc-1"])
+    conn.commit()
+    theirs = store.take_source(conn, "plc-1", "b")
+    assert theirs is not None
+    assert theirs.epoch == mine.epoch + 1
+    assert theirs.heard_at == AT
+    assert store.renew_sources(conn, "a", [beat]) == frozenset()
+    assert store.owned_sources(conn, "a", {"plc-1": mine.epoch}) == frozenset()
+    assert store.owned_sources(conn, "b", {"plc-1": theirs.epoch}) == {"plc-1"}
+
+
+def test_a_gap_is_opened_once_and_closed_once(conn: psycopg.Connection) -> None:
+    """A second opening changes nothing; closing ends it not before it began; its machines are booked again."""
+    lease = store.take_source(conn, "plc-1", "a")
+    assert lease is not None
+    gap = store.Gap("plc-1", AT, "network")
+    assert store.insert_gap(conn, gap, epoch=lease.epoch, machines=["M1"])
+    assert not store.insert_gap(conn, gap, epoch=lease.epoch, machines=["M1"])
+    assert store.close_gap(conn, "plc-1", to_at=AT - timedelta(seconds=5), epoch=lease.epoch, machines=["M1"])
+    assert not store.close_gap(conn, "plc-1", to_at=AT, epoch=lease.epoch, machines=["M1"])
+    assert conn.execute("select from_at, to_at, why from gap").fetchall() == [(AT, AT, "network")]
+    assert [t.why for t in take_touched(conn)] == ["gap network", "gap closed"]
+
+
+def test_an_old_owner_writes_no_gap(conn: psycopg.Connection) -> None:
+    """Gap rows are fenced by the epoch."""
+    lease = store.take_source(conn, "plc-1", "a")
+    assert lease is not None
+    assert not store.insert_gap(conn, store.Gap("plc-1", AT, "network"), epoch=lease.epoch - 1, machines=["M1"])
+    assert take_touched(conn) == []
