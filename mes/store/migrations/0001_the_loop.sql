@@ -283,6 +283,7 @@ create table plan_run (
     requested_by text not null,
     requested_at timestamptz not null,
     not_before timestamptz not null,
+    tries int not null default 0,
     claimed_by text,
     claimed_until timestamptz,
     progress jsonb,
@@ -292,6 +293,8 @@ create table plan_run (
     finished_at timestamptz
 );
 create index on plan_run (id) where state in ('waiting', 'running');
+-- Wishes for a re-plan that come while one waits become that one's reasons.
+create unique index on plan_run ((true)) where state = 'waiting' and automatic;
 
 create table plan (
     id int8 generated always as identity primary key,
@@ -308,7 +311,8 @@ create table plan (
     log jsonb not null,
     created_at timestamptz not null,
     published_at timestamptz,
-    published_by text
+    published_by text,
+    moved_lines text[] not null default '{}'
 );
 create unique index on plan ((true)) where state = 'published';
 
@@ -323,6 +327,8 @@ create table plan_lot (
     start_at timestamptz not null,
     end_at timestamptz not null,
     wanted_at timestamptz not null,
+    shift_day date not null,
+    shift text not null,
     pinned boolean not null default false,
     primary key (plan_id, lot_no)
 );
@@ -339,7 +345,19 @@ create table plan_line (
     quantity int8 not null,
     start_at timestamptz not null,
     end_at timestamptz not null,
+    made int8 not null default 0,
     unique (plan_id, line, shift_day, shift, sequence)
+);
+
+-- What a plan took each order to be, and when it finishes it (null: it does not).
+create table plan_order (
+    plan_id int8 not null references plan,
+    order_id int8 not null references production_order,
+    order_version int not null,
+    completed_at timestamptz,
+    late_minutes int not null,
+    unplanned_quantity int8 not null,
+    primary key (plan_id, order_id)
 );
 
 -- kind cause: why an order is late or short, in minutes; kind fix: what would mend it, with its measured effect.
