@@ -1,0 +1,80 @@
+"""When a line is open: its shifts, breaks and exceptions as intervals of plant time.
+
+`open_intervals(plant, line, from_ms)` yields half-open intervals without end, day after day, merged where one shift
+meets the next, so that a machine only stops where people really leave.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import date, timedelta
+
+from simulators.instants import local_ms, to_datetime
+from simulators.plantfile import Line, Plant, Shift
+
+DAY_MINUTES = 24 * 60
+WEEKDAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
+DAYS_WITHOUT_SHIFT_MAX = 400
+
+Interval = tuple[int, int]
+
+
+def open_intervals(plant: Plant, line: Line, from_ms: int) -> Iterator[Interval]:
+    """Open intervals of a line that end after `from_ms`, in order, merged; ends when no shift comes for over a year."""
+    first = to_datetime(from_ms).astimezone(plant.zone).date() - timedelta(days=1)
+    held: Interval | None = None
+    for start, end in _raw_intervals(plant, line, first):
+        if held and start <= held[1]:
+            held = (held[0], max(held[1], end))
+            continue
+        if held and held[1] > from_ms:
+            yield held
+        held = (start, end)
+    if held and held[1] > from_ms:
+        yield held
+
+
+def _raw_intervals(plant: Plant, line: Line, day: date) -> Iterator[Interval]:
+    idle_days = 0
+    while idle_days < DAYS_WITHOUT_SHIFT_MAX:
+        today = sorted(_of_day(plant, line, day))
+        yield from today
+        idle_days = 0 if today else idle_days + 1
+        day += timedelta(days=1)
+
+
+def _of_day(plant: Plant, line: Line, day: date) -> Iterator[Interval]:
+    for code in line.shifts:
+        shift = plant.shifts[code]
+        if _worked(plant, line, shift, day):
+            for start, end in _without_breaks(shift):
+                yield local_ms(day, start, plant.zone), local_ms(day, end, plant.zone)
+
+
+def _worked(plant: Plant, line: Line, shift: Shift, day: date) -> bool:
+    worked = WEEKDAYS[day.weekday()] in shift.days
+    for exception in plant.exceptions:
+        concerns_line = not exception.lines or line.code in exception.lines
+        concerns_shift = not exception.shifts or shift.code in exception.shifts
+        if exception.on == day and concerns_line and concerns_shift:
+            worked = exception.opens
+    return worked
+
+
+def _without_breaks(shift: Shift) -> Iterator[tuple[int, int]]:
+    """A shift's parts between its breaks, in minutes after midnight of the day on which it starts."""
+    at = shift.start
+    end = shift.end if shift.end > shift.start else shift.end + DAY_MINUTES
+    for start, stop in sorted(_after(shift.start, pair) for pair in shift.breaks):
+        if start > at:
+            yield at, start
+        at = max(at, stop)
+    if end > at:
+        yield at, end
+
+
+def _after(start: int, pair: tuple[int, int]) -> tuple[int, int]:
+    """A break's minutes moved to the next day when it lies before the shift's start."""
+    shift_days = DAY_MINUTES if pair[0] < start else 0
+    length = (pair[1] - pair[0]) % DAY_MINUTES
+    return pair[0] + shift_days, pair[0] + shift_days + length
