@@ -8,8 +8,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from datetime import date, datetime
-from decimal import Decimal
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
+
+from annotated_types import Ge, Le
+
+from mes.domain.fields import Code, Instant, Positive, Quantity, Text
 
 RunKind = Literal["replan", "edit", "scenario", "promise"]
 RunState = Literal["waiting", "running", "done", "failed", "superseded"]
@@ -31,8 +34,8 @@ class MoveLot:
     """A lot of the base plan goes to another line or starts at another instant; either may be left as it is."""
 
     lot_no: int
-    line: str | None = None
-    start_at: datetime | None = None
+    line: Code | None = None
+    start_at: Instant | None = None
     op: Literal["move"] = "move"
 
     def __post_init__(self) -> None:
@@ -53,21 +56,17 @@ class PinLot:
 class ChangeOrder:
     """An order that is there, with other figures or left out; or, with an `item`, one that is not there yet."""
 
-    order: str
-    item: str | None = None
-    revision: str | None = None
-    quantity: Decimal | None = None
-    due_at: datetime | None = None
-    earliest_start_at: datetime | None = None
-    priority: int | None = None
+    order: Text
+    item: Code | None = None
+    revision: Code | None = None
+    quantity: Positive | None = None
+    due_at: Instant | None = None
+    earliest_start_at: Instant | None = None
+    priority: Annotated[int, Ge(1), Le(9)] | None = None
     left_out: bool = False
     op: Literal["order"] = "order"
 
     def __post_init__(self) -> None:
-        if self.quantity is not None and self.quantity <= 0:
-            raise ValueError("a quantity is positive")
-        if self.priority is not None and not 1 <= self.priority <= 9:
-            raise ValueError("a priority is between 1 (urgent) and 9")
         if self.item is not None and self.quantity is None:
             raise ValueError("an order that is not there yet names its quantity")
 
@@ -76,11 +75,11 @@ class ChangeOrder:
 class ChangeCalendar:
     """A line works (overtime, another shift) or stands still (maintenance, a breakdown) from .. to."""
 
-    line: str
+    line: Code
     is_open: bool
-    from_at: datetime
-    to_at: datetime
-    why: str = ""
+    from_at: Instant
+    to_at: Instant
+    why: Text = ""
     op: Literal["calendar"] = "calendar"
 
     def __post_init__(self) -> None:
@@ -92,15 +91,11 @@ class ChangeCalendar:
 class ChangeReceipt:
     """A receipt (`ref` system/number/line_no) comes at another time or in another quantity; an unknown ref is new."""
 
-    ref: str
-    item: str | None = None
-    quantity: Decimal | None = None
-    expected_at: datetime | None = None
+    ref: Text
+    item: Code | None = None
+    quantity: Quantity | None = None
+    expected_at: Instant | None = None
     op: Literal["receipt"] = "receipt"
-
-    def __post_init__(self) -> None:
-        if self.quantity is not None and self.quantity < 0:
-            raise ValueError("a quantity is not negative")
 
 
 Change = MoveLot | PinLot | ChangeOrder | ChangeCalendar | ChangeReceipt

@@ -198,6 +198,8 @@ def _move(old: Lot | None, new: Lot | None) -> LotMove:
 def _order_changes(before: Iterable[PlannedOrder], after: Iterable[PlannedOrder]) -> Iterable[OrderChange]:
     old = {order.order: order for order in before}
     for new in after:
+        if new.completed_at is None and not new.unplanned_quantity:
+            continue  # made meanwhile: no plan finishes it any more
         was = old.get(new.order) or PlannedOrder(new.order, 0, None, 0)
         same = (was.completed_at, was.late_minutes, was.unplanned_quantity)
         if same != (new.completed_at, new.late_minutes, new.unplanned_quantity):
