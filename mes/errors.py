@@ -6,7 +6,9 @@ the command line prints `str(error)` and exits 1, or 2 for `InputError`.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,13 +26,25 @@ class Fault:
 class MesError(Exception):
     """Something went wrong."""
 
+    # facts: figures a program needs to go on (`made`, `oldest_cursor`), beside the sentence
+
     code = "error"
     retryable = False
 
-    def __init__(self, detail: str = "", *, remedy: str = "", faults: tuple[Fault, ...] = ()) -> None:
+    def __init__(
+        self,
+        detail: str = "",
+        *,
+        remedy: str = "",
+        faults: tuple[Fault, ...] = (),
+        code: str = "",
+        facts: Mapping[str, Any] | None = None,
+    ) -> None:
         self.detail = detail or (self.__doc__ or "").strip().splitlines()[0]
         self.remedy = remedy
         self.faults = faults
+        self.code = code or type(self).code
+        self.facts = dict(facts or {})
         super().__init__(self.detail)
 
     def __str__(self) -> str:

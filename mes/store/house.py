@@ -53,3 +53,8 @@ def release_lease(conn: Connection, name: str, owner: str) -> None:
         "update lease set expires_at = now() where name = %(name)s and owner = %(owner)s",
         {"name": name, "owner": owner},
     )
+
+
+def hold_name(conn: Connection, *name: str) -> None:
+    """Let only one transaction at a time deal with what is called so; held until this one ends."""
+    conn.execute("select pg_advisory_xact_lock(hashtextextended(%(name)s, 0))", {"name": "\x1f".join(name)})

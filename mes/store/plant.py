@@ -69,6 +69,14 @@ def version_at(conn: Connection, at: datetime) -> PlantVersion | None:
         ).fetchone()
 
 
+def version_mark(conn: Connection, at: datetime) -> str | None:
+    """The sha256 of the version in force at `at`: enough to know whether it is one already read."""
+    row = conn.execute(
+        "select sha256 from plant_version where in_force_from <= %(at)s order by id desc limit 1", {"at": at}
+    ).fetchone()
+    return None if row is None else str(row[0])
+
+
 def versions_between(conn: Connection, from_at: datetime, to_at: datetime) -> list[PlantVersion]:
     """The versions that matter between two instants, in the order they were applied.
 

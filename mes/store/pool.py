@@ -55,3 +55,16 @@ def transaction(pool: Pool) -> Iterator[Connection]:
     """One connection in one transaction: committed at the end, rolled back when anything is raised."""
     with pool.connection() as conn, conn.transaction():
         yield conn
+
+
+@contextmanager
+def snapshot(pool: Pool) -> Iterator[Connection]:
+    """One connection that sees one instant of the database and writes nothing."""
+    with pool.connection() as conn:
+        conn.read_only, conn.isolation_level = True, psycopg.IsolationLevel.REPEATABLE_READ
+        try:
+            with conn.transaction():
+                yield conn
+        finally:
+            if not conn.closed:
+                conn.read_only, conn.isolation_level = None, None

@@ -88,14 +88,13 @@ create table kiosk (
 
 create table session (
     token_sha256 text primary key,
-    person_id int references person,
-    kiosk_id int references kiosk,
+    person_id int not null references person,
     created_at timestamptz not null,
     seen_at timestamptz not null,
     expires_at timestamptz not null,
-    ended_at timestamptz,
-    check (num_nonnulls(person_id, kiosk_id) = 1)
+    ended_at timestamptz
 );
+create index on session (person_id);
 
 create table idempotency_key (
     principal text not null,

@@ -1,0 +1,1 @@
+"""One file per subject: what is on the wire, and which action or read answers it."""

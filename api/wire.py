@@ -1,0 +1,162 @@
+"""What stands on the wire around our documents: strict JSON, percent-encoded codes, pages with cursors, ETags."""
+
+from __future__ import annotations
+
+import base64
+import json
+import math
+import re
+from collections.abc import Callable
+from typing import Annotated, Any, Generic, TypeVar
+from urllib.parse import unquote
+
+from annotated_types import Ge, Le
+from fastapi import Query
+from pydantic import BaseModel
+from starlette.convertors import Convertor, register_url_convertor
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from api.errors import BodyError, PreconditionError
+from mes.errors import Fault, InputError
+
+DEPTH_MAX = 32
+PAGE_MAX = 1000
+
+T = TypeVar("T")
+
+
+# ------------------------------------------------------------------ bodies
+def read_json(body: bytes) -> Any:
+    """A body as JSON, and only JSON: UTF-8, finite numbers, storable text, not nested deeper than DEPTH_MAX.
+
+    Raises BodyError.
+    """
+    try:
+        value = json.loads(body.decode("utf-8"), parse_constant=_no_constant)
+    except RecursionError:
+        raise _too_deep() from None
+    except UnicodeDecodeError:
+        raise BodyError("The body is not UTF-8", code="json_invalid") from None
+    except json.JSONDecodeError as error:
+        raise BodyError(
+            f"The body is not JSON: {error.msg} at line {error.lineno}, column {error.colno}", code="json_invalid"
+        ) from None
+    except ValueError as error:
+        raise BodyError(f"The body is not JSON: {error}", code="json_invalid") from None
+    _check(value, "", 0)
+    return value
+
+
+def _no_constant(word: str) -> Any:
+    raise ValueError(f"{word} is no number of JSON")
+
+
+def _too_deep() -> BodyError:
+    return BodyError(f"The body is nested deeper than {DEPTH_MAX} levels", code="too_deep")
+
+
+def _check(value: Any, pointer: str, depth: int) -> None:
+    if isinstance(value, str):
+        if fault := _text_fault(value):
+            raise BodyError("A text cannot be stored", faults=(Fault(pointer, "text", fault),))
+    elif isinstance(value, float):
+        if not math.isfinite(value):
+            raise BodyError("A number is too large", faults=(Fault(pointer, "number", "is too large"),))
+    elif isinstance(value, dict | list):
+        if depth >= DEPTH_MAX:
+            raise _too_deep()
+        for key, item in value.items() if isinstance(value, dict) else enumerate(value):
+            if isinstance(key, str):
+                _check(key, pointer, depth)
+            _check(item, f"{pointer}/{key}", depth + 1)
+
+
+def _text_fault(text: str) -> str:
+    if "\0" in text:
+        return "has a NUL character"
+    if not text.isascii() and re.search("[\ud800-\udfff]", text):
+        return "has half of a surrogate pair"
+    return ""
+
+
+# ------------------------------------------------------------------ paths
+class _CodeConvertor(Convertor[str]):
+    """A business key in a path: one percent-encoded segment, so that it may hold `/` and 中文."""
+
+    regex = "[^/]+"
+
+    def convert(self, value: str) -> str:
+        return unquote(value, errors="replace")
+
+    def to_string(self, value: str) -> str:
+        raise AssertionError("addresses are not made from routes")
+
+
+register_url_convertor("code", _CodeConvertor())
+
+
+class RawPath:
+    """Routes the api by the path as it was sent, so that `%2F` inside a code does not split it."""
+
+    def __init__(self, app: ASGIApp, prefix: str) -> None:
+        self._app = app
+        self._prefix = prefix
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        raw = scope.get("raw_path") or b""
+        if scope["type"] == "http" and raw.startswith(self._prefix.encode()):
+            scope = {**scope, "path": raw.split(b"?", 1)[0].decode("latin-1")}
+        await self._app(scope, receive, send)
+
+
+# ------------------------------------------------------------------ pages
+class Page(BaseModel, Generic[T]):
+    """Some of a list; `next_cursor` continues it, null at its end."""
+
+    items: list[T]
+    next_cursor: str | None
+
+
+Limit = Annotated[int, Ge(1), Le(PAGE_MAX), Query(description="how many at most")]
+Cursor = Annotated[str | None, Query(description="next_cursor of the page before", max_length=500)]
+
+
+def page_of(rows: list[T], limit: int, key: Callable[[T], tuple[Any, ...]]) -> Page[T]:
+    """A page from up to `limit` + 1 rows; `key` is what the list is sorted by."""
+    more = len(rows) > limit
+    kept = rows[:limit]
+    return Page(items=kept, next_cursor=_cursor(key(kept[-1])) if more else None)
+
+
+def _cursor(key: tuple[Any, ...]) -> str:
+    text = json.dumps(key, ensure_ascii=False, separators=(",", ":"), default=lambda value: value.isoformat())
+    return base64.urlsafe_b64encode(text.encode()).rstrip(b"=").decode()
+
+
+def cursor_key(cursor: str | None, *kinds: type) -> tuple[Any, ...] | None:
+    """The sort key a cursor holds, None for the first page. Raises InputError for what was never given out."""
+    if cursor is None:
+        return None
+    try:
+        text = base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)).decode()
+        key = tuple(json.loads(text))
+    except (ValueError, TypeError):
+        key = ()
+    if len(key) != len(kinds) or not all(type(part) is kind for part, kind in zip(key, kinds, strict=True)):
+        raise InputError("That cursor was not given out here", faults=(Fault("query/cursor", "cursor", "is unknown"),))
+    return key
+
+
+# ------------------------------------------------------------------ ETags
+def etag(version: object) -> str:
+    """The ETag of a document's version."""
+    return f'"{version}"'
+
+
+def require_match(if_match: str | None, current: str | None) -> None:
+    """Refuse when If-Match names another state than the one that stands. Raises PreconditionError (412)."""
+    if if_match is None:
+        return
+    wanted = {word.strip().removeprefix("W/") for word in if_match.split(",")}
+    if current is None or not wanted & {"*", current}:
+        raise PreconditionError(facts={"etag": current})
