@@ -46,6 +46,28 @@ def machines(
 
 
 @app.command()
+def erp(
+    *,
+    api: Annotated[str, typer.Option(help="Where the product listens.")] = "http://127.0.0.1:8000",
+    key: Annotated[str, typer.Option(envvar="SIM_ERP_KEY", help="The ERP's API key.")] = "",
+    documents: Annotated[Path, typer.Option(exists=True, dir_okay=False)] = DEMO / "erp.json",
+    plant: PlantFile = DEMO / "plant.toml",
+    speed: Speed = 1.0,
+    plant_at: PlantAt = "",
+    wall_at: WallAt = "",
+    log: Annotated[Path | None, typer.Option(help="Write every event read to this file, one JSON line each.")] = None,
+    control_port: ControlPort = 0,
+) -> None:
+    """Be an ERP: send documents, follow the event feed, change its mind by script; prints what it hears."""
+    from simulators.erp import Erp
+    from simulators.rest import Api
+
+    data = json.loads(documents.read_text(encoding="utf-8"))
+    zone = plantfile.read(plant).zone
+    Erp(data, Api(api, key), anchor(plant_at, wall_at, speed), zone, log).run(control_port)
+
+
+@app.command()
 def truth(
     *,
     logs: Annotated[list[Path], typer.Argument(exists=True, dir_okay=False)],
@@ -63,6 +85,84 @@ def truth(
         return
     for line in journal.as_text(told):
         print(line)
+
+
+@app.command()
+def faults(
+    *,
+    route: Annotated[
+        list[str], typer.Option(help="NAME=LISTEN_HOST:PORT:TARGET_HOST:PORT; may be given several times.")
+    ],
+    control_port: ControlPort = 0,
+) -> None:
+    """Stand between two programs and break their connections; prints {"ready", "control", "ports"}."""
+    import asyncio
+
+    from simulators.faults import route_of, run
+
+    asyncio.run(run([route_of(text) for text in route], control_port))
+
+
+@app.command()
+def load(
+    *,
+    mqtt_url: Annotated[str, typer.Option()] = "mqtt://127.0.0.1:1883",
+    rate: Annotated[float, typer.Option(help="Messages a second.")] = 20_000.0,
+    seconds: Annotated[float, typer.Option()] = 10.0,
+    tags: Annotated[int, typer.Option()] = 200,
+    prefix: Annotated[str, typer.Option(help="Tag k publishes on PREFIX/k.")] = "load",
+    speed: Speed = 1.0,
+    plant_at: PlantAt = "",
+    wall_at: WallAt = "",
+) -> None:
+    """Publish numbered MQTT JSON messages at a fixed rate (QoS 1); prints what was sent and acknowledged as JSON."""
+    from simulators.load import publish
+
+    result = publish(mqtt_url, anchor(plant_at, wall_at, speed), rate=rate, seconds=seconds, tags=tags, prefix=prefix)
+    print(json.dumps(result.as_json()))
+
+
+@app.command("load-plant")
+def load_plant(
+    *,
+    mqtt_url: Annotated[str, typer.Option()] = "mqtt://127.0.0.1:1883",
+    tags: Annotated[int, typer.Option()] = 200,
+    prefix: Annotated[str, typer.Option()] = "load",
+    signal: Annotated[str, typer.Option(help="good_total, or value:NAME for process values.")] = "good_total",
+) -> None:
+    """Print the plant model whose tags are what `load` publishes."""
+    import tomli_w
+
+    from simulators import plants
+
+    print(tomli_w.dumps(plants.load_plant(mqtt_url, tags, prefix, signal)))
+
+
+@app.command("plants")
+def generate(
+    folder: Annotated[Path, typer.Argument(help="Where plant.toml, world.toml and erp.json are written.")],
+    *,
+    lines: Annotated[int, typer.Option()] = 20,
+    machines_per_line: Annotated[int, typer.Option("--machines")] = 3,
+    seed: Seed = 1,
+    cycle_s: Annotated[float, typer.Option(help="Mean cycle; machines differ by up to two thirds.")] = 30.0,
+    protocols: Annotated[str, typer.Option(help="Given to the lines in turn.")] = "mqtt,sparkplug,opcua",
+    mqtt_url: Annotated[str, typer.Option()] = "mqtt://127.0.0.1:1883",
+    opcua_port: Annotated[int, typer.Option()] = 4840,
+) -> None:
+    """Write a larger plant, its world and an ERP's documents."""
+    from simulators.plants import Size, generate, write
+
+    size = Size(
+        lines=lines,
+        machines=machines_per_line,
+        seed=seed,
+        cycle_s=(cycle_s / 3, cycle_s * 5 / 3),
+        protocols=tuple(protocols.split(",")),
+        mqtt_url=mqtt_url,
+        opcua_port=opcua_port,
+    )
+    write(generate(size), folder)
 
 
 if __name__ == "__main__":

@@ -1,7 +1,6 @@
 """When a line is open: its shifts, breaks and exceptions as intervals of plant time.
 
-`open_intervals(plant, line, from_ms)` yields half-open intervals without end, day after day, merged where one shift
-meets the next, so that a machine only stops where people really leave.
+`open_intervals(plant, line, from_ms)` yields half-open intervals without end, day after day.
 """
 
 from __future__ import annotations
@@ -20,18 +19,16 @@ Interval = tuple[int, int]
 
 
 def open_intervals(plant: Plant, line: Line, from_ms: int) -> Iterator[Interval]:
-    """Open intervals of a line that end after `from_ms`, in order, merged; ends when no shift comes for over a year."""
+    """Open intervals of a line that end after `from_ms`, in order, never overlapping; one may begin where one ends.
+
+    Ends when no shift comes for over a year.
+    """
     first = to_datetime(from_ms).astimezone(plant.zone).date() - timedelta(days=1)
-    held: Interval | None = None
+    done = from_ms
     for start, end in _raw_intervals(plant, line, first):
-        if held and start <= held[1]:
-            held = (held[0], max(held[1], end))
-            continue
-        if held and held[1] > from_ms:
-            yield held
-        held = (start, end)
-    if held and held[1] > from_ms:
-        yield held
+        if end > done:
+            yield (max(start, done) if done > from_ms else start), end
+            done = end
 
 
 def _raw_intervals(plant: Plant, line: Line, day: date) -> Iterator[Interval]:

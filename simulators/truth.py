@@ -162,11 +162,15 @@ class Truth:
 
     # The calendar and process values
 
-    def _next_interval(self, line: str) -> None:
-        interval = next(self._calendars[line], None)
-        if interval:
-            self._push(max(interval[0], self.begin), _EDGE, (line, True))
-            self._push(interval[1], _EDGE, (line, False))
+    def _next_interval(self, line: str, closes_at: int = -1) -> bool:
+        """Look ahead to the next time a line is open; whether that begins just where the last one ends."""
+        start, end = next(self._calendars[line], (NEVER, NEVER))
+        if start == NEVER:
+            return False
+        if start != closes_at:
+            self._push(max(start, self.begin), _EDGE, (line, True))
+        self._push(end, _EDGE, (line, False))
+        return start == closes_at
 
     def _edge(self, t: int, what: Any) -> None:
         if isinstance(what, int):
@@ -176,14 +180,14 @@ class Truth:
             self.shared.woken.extend(self.machines.values())
             return
         line, opens = what
+        if not opens and self._next_interval(line, t):
+            return
         for machine in self._of_run(line):
             if opens:
                 machine.opens(t + round(self._starts.random() * self.world.flows[line].start_up_s * 1000))
             else:
                 machine.closes(t)
             self.shared.woken.append(machine)
-        if not opens:
-            self._next_interval(line)
 
     def _of_run(self, line: str) -> Iterator[Machine]:
         run = self.runs[line]
