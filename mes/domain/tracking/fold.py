@@ -156,9 +156,9 @@ class _Folding:
 
     def run(self, tape: Sequence[on.Event], until: int) -> None:
         does: dict[int, Callable[[Any, Any], None]] = {
-            on.RULES: self._rules, on.REBOOT: self._reboot, on.SILENCE: self._silence, on.TOTAL: self._total, on.PULSE: self._pulse,
+            on.RULES: self._rules, on.REBOOT: self._reboot, on.TOTAL: self._total, on.PULSE: self._pulse,
             on.PERSON: self._person, on.MARK: self._mark, on.EDGE: self._edge, on.CODE: self._code,
-            on.WORD: self._word, on.BUSY: self._busy,
+            on.WORD: self._word, on.BUSY: self._busy, on.SILENCE: self._silence,
         }  # fmt: skip
         for at, rank, tie, payload in tape:
             if at != self.now and not self._arrive(at):

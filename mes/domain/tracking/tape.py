@@ -22,8 +22,9 @@ from mes.domain.tracking.states import word_of
 RULES, REBOOT, TOTAL, PULSE, PERSON, MARK, EDGE, CODE, WORD, BUSY, SILENCE = range(11)
 
 Event = tuple[int, int, int, Any]
-"""(at, rank, tie, payload). Payload by rank: RULES Rules or None; TOTAL signal (tie is the value); PULSE (signal, value);
-PERSON and MARK Entry; EDGE Stretch; CODE and WORD text; BUSY nothing (tie is until); SILENCE (ends, concerns state)."""
+"""(at, rank, tie, payload). Payload by rank: RULES Rules or None; TOTAL signal (tie is the value); PULSE (signal,
+value); PERSON and MARK Entry; EDGE Stretch; CODE and WORD text; BUSY nothing (tie is until); SILENCE (ends, concerns
+state)."""
 
 
 class Heard(NamedTuple):

@@ -618,48 +618,57 @@ create table source_lease (
 ) with (fillfactor = 40);
 
 -- ------------------------------------------------------------------ to do
--- What has to be booked again: kind machine (keys = stations and machines), line, order, item, plan, plant.
+-- What has to be booked again: kind station (keys = stations and machines), line, order, item, plan, plant.
+-- tries, retry_at (machine time): a line whose rule failed stays touched and is tried again later; why says what failed.
 create table touched (
     id int8 generated always as identity primary key,
     kind text not null check (kind in ('station', 'line', 'order', 'item', 'plan', 'plant')),
     keys text[] not null,
     from_at timestamptz,
     to_at timestamptz,
-    why text not null
+    why text not null,
+    tries int not null default 0,
+    retry_at timestamptz
 );
 
 -- ------------------------------------------------------------------ booked (replay rebuilds all of these)
+-- machine: a machine's code, or the code of a station where people count. Cut where state, job, phase or shift changes.
+-- cause: gap, unmapped. shift_day null: outside every shift. to_at null: it lasts.
 create table state_span (
     machine text not null,
     from_at timestamptz not null,
     to_at timestamptz,
     state text not null,
-    cause text not null default '',
-    stop_code text not null default '',
-    reason text not null default '',
-    reason_by text not null default '',
-    job_id int8 not null default 0,
-    order_id int8 not null default 0,
-    phase text not null default '',
+    cause text not null,
+    stop_code text not null,
+    job_id int8 not null,
+    order_id int8 not null,
+    phase text not null,
     shift_day date,
-    shift text not null default '',
+    shift text not null,
     primary key (machine, from_at)
 );
 
+-- scope: as state_span.machine, or a line's code (its output stands still). Cut where its reason changes.
+-- state: the gravest within; cause: upstream, downstream, component, gap; root_machine: where it began; loss_us: what of
+-- it was working time, null while it lasts; micro: no longer than the line's micro_stop_s.
 create table stop (
     scope text not null,
     from_at timestamptz not null,
     to_at timestamptz,
     line text not null,
-    machine text not null default '',
-    root_machine text not null default '',
+    machine text not null,
+    root_machine text not null,
     state text not null,
-    cause text not null default '',
-    reason text not null default '',
-    reason_by text not null default '',
-    micro boolean not null default false,
+    cause text not null,
+    stop_code text not null,
+    reason text not null,
+    reason_by text not null,
+    micro boolean not null,
+    loss_us int8,
+    job_id int8 not null,
     shift_day date,
-    shift text not null default '',
+    shift text not null,
     primary key (scope, from_at)
 );
 create index on stop (line, from_at);
@@ -682,12 +691,18 @@ create table minute_count (
 );
 create index on minute_count (order_id, minute) where order_id <> 0;
 
--- Where the fold over a station's history stood at the end of a minute.
+-- Where the fold over a post's history (machine, or station where people count) stood at the end of a minute.
 create table checkpoint (
     station text not null,
     minute timestamptz not null,
     state jsonb not null,
     primary key (station, minute)
+);
+
+-- How far a post's rows reach.
+create table frontier (
+    station text primary key,
+    through_at timestamptz not null
 );
 
 create table job_span (
@@ -703,7 +718,8 @@ create table job_span (
 );
 create index on job_span (job_id);
 
--- Sums of minute_count over a shift: what orders, reports and KPIs add up.
+-- Sums of minute_count over a shift: what orders, reports and KPIs add up. shift '' with the local date: outside shifts.
+-- enters: the line's first station; leaves: its counts_at. first_at, last_at: minutes of the first and last piece.
 create table shift_count (
     station text not null,
     shift_day date not null,
@@ -718,6 +734,8 @@ create table shift_count (
     rework int8 not null,
     scrap int8 not null,
     entered int8 not null,
+    enters boolean not null,
+    leaves boolean not null,
     first_at timestamptz,
     last_at timestamptz,
     primary key (station, shift_day, shift, job_id, phase)
@@ -726,7 +744,8 @@ create index on shift_count (order_id) where order_id <> 0;
 create index on shift_count (job_id) where job_id <> 0;
 create index on shift_count (shift_day, line);
 
--- Microseconds of every machine (or manual line) and shift, by element; they sum to calendar_us.
+-- Microseconds of every machine (or station where people count) and shift, by element; they sum to calendar_us.
+-- Reaches to the last whole minute booked. A line's times are those of the post its counts_at stands at.
 create table time_ledger (
     machine text not null,
     shift_day date not null,
@@ -769,6 +788,7 @@ create index on consumption (order_id);
 
 -- ------------------------------------------------------------------ told
 -- Per job and shift, after confirmation; append-only, corrections are further reports that reverse.
+-- through_at: counts of minutes before it are in; null: all of the job and shift.
 create table production_report (
     id int8 generated always as identity primary key,
     order_id int8 not null references production_order,
@@ -785,6 +805,7 @@ create table production_report (
     scrap int8 not null,
     started_at timestamptz,
     ended_at timestamptz,
+    through_at timestamptz,
     posting_on date not null,
     consumption jsonb not null,
     cumulative jsonb not null,
