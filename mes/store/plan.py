@@ -77,6 +77,9 @@ def insert_run(
         set reasons = r.reasons || (
                 select coalesce(jsonb_agg(fresh), '[]') from jsonb_array_elements(excluded.reasons) fresh
                 where not r.reasons @> jsonb_build_array(fresh)),
+            changes = r.changes || (
+                select coalesce(jsonb_agg(fresh), '[]') from jsonb_array_elements(excluded.changes) fresh
+                where not r.changes @> jsonb_build_array(fresh)),
             not_before = least(r.not_before, excluded.not_before)
         returning id
         """,
