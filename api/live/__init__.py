@@ -1,0 +1,1 @@
+"""What screens watch: topics, the hub that shares one encoding of them, and the stream that carries it."""

@@ -1,0 +1,310 @@
+"""The hub: hears the bell, asks one query per watched topic, and hands every screen the same bytes.
+
+Three parts. The *ear* thread marks topics whose room rang. The *asking* thread loads what is marked, at most twice a
+second per topic and only while somebody watches, compares it with the last image and encodes the difference once.
+The event loop owns clients and the ring of recent messages, so joining and fanning out never race.
+
+A slow screen never holds up another: its backlog is thrown away and it is told to start over.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections import deque
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from typing import Any
+
+import msgspec
+import structlog
+
+from api.live.patch import Tree, difference, tree_of
+from mes import clock
+from mes.clock import Clock
+from mes.errors import UnavailableError
+from mes.store.bell import Ear, Room
+from mes.store.pool import AWAY
+
+REFRESH_S = 0.5
+LOOK_AGAIN_S = 5.0
+BEAT_S = 2.0
+FORGET_S = 60.0
+RING_S = 60.0
+BACKLOG_MESSAGES_MAX = 64
+RESYNCS_PER_MINUTE_MAX = 3
+
+RESYNC = b"event: resync\ndata: {}\n\n"
+_log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Topic:
+    """Something to watch: when one of `rooms` rings, its image may have changed.
+
+    `lines` are those the image is cut down to, None for all; screens that may see the same share the same bytes.
+    """
+
+    name: str
+    rooms: frozenset[Room]
+    lines: frozenset[str] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """The images of one look into the database, the plant clock they were taken by, and what was found away."""
+
+    images: dict[Topic, Any]
+    clock: Clock
+    away: tuple[str, ...] = ()
+
+
+Ask = Callable[[list[Topic]], Answer]
+
+
+@dataclass(slots=True)
+class Watch:
+    """A watched topic. What screens have (`tree`, as of message `seq`) is the event loop's, `asked` the other side's."""
+
+    topic: Topic
+    clients: set[Client] = field(default_factory=set)
+    tree: Tree | None = None
+    seq: int = 0
+    snapshot: bytes = b""
+    left_at: float = 0.0
+    asked: tuple[Tree, int] | None = None
+    asked_at: float = -LOOK_AGAIN_S
+    rung: bool = True
+
+    def due_at(self) -> float:
+        return self.asked_at + (REFRESH_S if self.rung else LOOK_AGAIN_S)
+
+
+@dataclass(eq=False, slots=True)
+class Client:
+    """One open stream. `waiting` holds what it has not taken yet; `take` joins it into one write."""
+
+    topics: tuple[Topic, ...]
+    waiting: deque[bytes] = field(default_factory=deque)
+    ready: asyncio.Event = field(default_factory=asyncio.Event)
+    resyncs: deque[float] = field(default_factory=deque)
+    closed: bool = False
+
+    def offer(self, message: bytes) -> None:
+        """Queue a message; a full queue is dropped for a resync, and a client that never keeps up is let go."""
+        if len(self.waiting) >= BACKLOG_MESSAGES_MAX:
+            self.waiting.clear()
+            self.waiting.append(RESYNC)
+            self._count_resync()
+        else:
+            self.waiting.append(message)
+        self.ready.set()
+
+    def _count_resync(self) -> None:
+        now = clock.mono()
+        self.resyncs.append(now)
+        while self.resyncs[0] < now - 60:
+            self.resyncs.popleft()
+        self.closed = self.closed or len(self.resyncs) > RESYNCS_PER_MINUTE_MAX
+
+    async def take(self) -> bytes:
+        """Everything that waits, as soon as anything does; empty once the client is closed."""
+        while not self.waiting:
+            if self.closed:
+                return b""
+            self.ready.clear()
+            await self.ready.wait()
+        joined = b"".join(self.waiting)
+        self.waiting.clear()
+        return joined
+
+
+class Hub:
+    """Starts with the server's event loop, ends with it. `ask` looks into the database for some topics at once."""
+
+    def __init__(self, ask: Ask, ear: Callable[[], Ear], *, build: str) -> None:
+        self._ask = ask
+        self._ear = ear
+        self._build = build
+        self.epoch = format(int(clock.wall().timestamp()) & 0xFFFFFFFF, "x")
+        self._seq = 0
+        self._shown = 0
+        self._watches: dict[Topic, Watch] = {}
+        self._ring: deque[tuple[float, int, Topic, bytes]] = deque()
+        self._clock = clock.real_clock()
+        self._away: tuple[str, ...] = ("database",)
+        self._lock = threading.Lock()
+        self._wake = threading.Event()
+        self._ending = threading.Event()
+        self._threads: list[threading.Thread] = []
+        self._beating: asyncio.Task[None] | None = None
+        self._loop: asyncio.AbstractEventLoop | None = None
+
+    # ------------------------------------------------------------- life
+
+    def start(self) -> None:
+        """Begin, on the running event loop."""
+        self._loop = asyncio.get_running_loop()
+        self._beating = self._loop.create_task(self._beat())
+        for name, run in (("ear", self._listen), ("asking", self._work)):
+            thread = threading.Thread(target=run, name=f"live {name}", daemon=True)
+            thread.start()
+            self._threads.append(thread)
+
+    async def stop(self) -> None:
+        """End: streams close, threads finish what they do."""
+        self._ending.set()
+        self._wake.set()
+        if self._beating:
+            self._beating.cancel()
+        for client in {client for watch in self._watches.values() for client in watch.clients}:
+            client.closed = True
+            client.ready.set()
+        for thread in self._threads:
+            await asyncio.to_thread(thread.join)
+
+    # ------------------------------------------------------------- screens (event loop)
+
+    def join(self, topics: Iterable[Topic], since: str = "") -> Client:
+        """A new stream: what it missed since message `since`, where the ring still has it, else whole images."""
+        client = Client(tuple(topics))
+        missed = self._missed(client, since)
+        client.offer(self._beat_message())
+        with self._lock:
+            for topic in client.topics:
+                watch = self._watches.setdefault(topic, Watch(topic))
+                watch.clients.add(client)
+                if missed is None and watch.tree is not None:
+                    client.offer(self._snapshot(watch))
+        for message in missed or ():
+            client.offer(message)
+        self._wake.set()
+        return client
+
+    def leave(self, client: Client) -> None:
+        """A stream ended."""
+        for topic in client.topics:
+            if watch := self._watches.get(topic):
+                watch.clients.discard(client)
+                watch.left_at = clock.mono()
+
+    def _missed(self, client: Client, since: str) -> list[bytes] | None:
+        epoch, _, seq = since.rpartition("-")
+        known = all((watch := self._watches.get(t)) and watch.tree is not None for t in client.topics)
+        if epoch != self.epoch or not seq.isdigit() or not known:
+            return None
+        if int(seq) < self._shown and (not self._ring or self._ring[0][1] > int(seq) + 1):
+            return None
+        missed = [message for _, s, topic, message in self._ring if s > int(seq) and topic in client.topics]
+        return missed if len(missed) < BACKLOG_MESSAGES_MAX else None
+
+    def _snapshot(self, watch: Watch) -> bytes:
+        if not watch.snapshot:
+            watch.snapshot = self._encode("snapshot", watch.seq, {"topic": watch.topic.name, "data": watch.tree})
+        return watch.snapshot
+
+    async def _beat(self) -> None:
+        while True:
+            await asyncio.sleep(BEAT_S)
+            message = self._beat_message()
+            for client in {client for watch in self._watches.values() for client in watch.clients}:
+                client.offer(message)
+
+    def _beat_message(self) -> bytes:
+        return self._encode("hb", None, {"build": self._build, "away": self._away})
+
+    def _encode(self, event: str, seq: int | None, body: dict[str, Any]) -> bytes:
+        now = int(self._clock.now().timestamp() * 1000)
+        head = {"epoch": self.epoch, "seq": seq or 0, "now": now, "speed": self._clock.speed}
+        number = b"" if seq is None else f"id: {self.epoch}-{seq}\n".encode()
+        return number + f"event: {event}\ndata: ".encode() + msgspec.json.encode({**head, **body}) + b"\n\n"
+
+    def _publish(self, watch: Watch, seq: int, message: bytes) -> None:
+        at = clock.mono()
+        self._ring.append((at, seq, watch.topic, message))
+        while self._ring[0][0] < at - RING_S:
+            self._ring.popleft()
+        for client in watch.clients:
+            client.offer(message)
+
+    # ------------------------------------------------------------- the ear (its own thread)
+
+    def _listen(self) -> None:
+        ear = self._ear()
+        while not self._ending.is_set():
+            try:
+                rooms = ear.hear(1.0)
+            except UnavailableError:
+                self._ending.wait(1.0)
+                continue
+            if rooms:
+                self._mark(rooms)
+        ear.close()
+
+    def _mark(self, rooms: frozenset[str]) -> None:
+        with self._lock:
+            for watch in self._watches.values():
+                watch.rung = watch.rung or not rooms.isdisjoint(watch.topic.rooms)
+        self._wake.set()
+
+    # ------------------------------------------------------------- asking (its own thread)
+
+    def _work(self) -> None:
+        while not self._ending.is_set():
+            self._wake.wait(self._idle_s())
+            self._wake.clear()
+            due = self._due()
+            if due or self._away:
+                self._look(due)
+
+    def _idle_s(self) -> float:
+        with self._lock:
+            due = [watch.due_at() for watch in self._watches.values()]
+        return max(0.0, min([*due, clock.mono() + BEAT_S]) - clock.mono())
+
+    def _due(self) -> list[Watch]:
+        now = clock.mono()
+        with self._lock:
+            for topic, watch in list(self._watches.items()):
+                if not watch.clients and watch.left_at < now - FORGET_S:
+                    del self._watches[topic]
+            due = [w for w in self._watches.values() if w.clients and w.due_at() <= now]
+            for watch in due:
+                watch.rung, watch.asked_at = False, now
+        return due
+
+    def _look(self, due: list[Watch]) -> None:
+        try:
+            answer = self._ask([watch.topic for watch in due])
+        except AWAY as error:
+            if "database" not in self._away:
+                _log.warning("live images stand still: the database is away", reason=str(error).splitlines()[0])
+            self._away = ("database",)
+            self._ending.wait(1.0)
+            for watch in due:
+                watch.rung = True
+            return
+        if "database" in self._away:
+            _log.info("live images move again")
+        self._clock, self._away = answer.clock, answer.away
+        for watch in due:
+            if watch.topic in answer.images:
+                self._compare(watch, tree_of(answer.images[watch.topic]))
+
+    def _compare(self, watch: Watch, tree: Tree) -> None:
+        body: Tree
+        if watch.asked is None:
+            event, body = "snapshot", {"topic": watch.topic.name, "data": tree}
+        elif patch := difference(watch.asked[0], tree):
+            event, body = "d", {"topic": watch.topic.name, "after": watch.asked[1], "patch": patch}
+        else:
+            return
+        assert self._loop is not None
+        self._seq += 1
+        watch.asked = (tree, self._seq)
+        message = self._encode(event, self._seq, body)
+        self._loop.call_soon_threadsafe(self._take_over, watch, tree, self._seq, message)
+
+    def _take_over(self, watch: Watch, tree: Tree, seq: int, message: bytes) -> None:
+        watch.tree, watch.seq, watch.snapshot, self._shown = tree, seq, b"", seq
+        self._publish(watch, seq, message)
