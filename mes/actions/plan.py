@@ -12,17 +12,16 @@ from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
+from mes.actions.plant import plant_at
 from mes.actions.record import Deed, Touch, record
 from mes.domain.exchange import Event, plain
 from mes.domain.plan import Change, DayLine, PlanBody, RunKind, RunReason
 from mes.domain.plan_diff import PlanDiff, diff, moved_lines
 from mes.domain.plant import Plant
 from mes.errors import ConflictError, InputError, NotFoundError, StaleError
-from mes.formats.plant_file import plant_from
 from mes.store import plan as store
 from mes.store.house import load_clock
 from mes.store.planned import PlanHead, load_body, load_head
-from mes.store.plant import version_at
 from mes.store.pool import Connection
 
 DEBOUNCE_S = 2.0
@@ -197,14 +196,6 @@ def _line_document(line: DayLine) -> dict[str, Any]:
         "start_at": line.start_at,
         "end_at": line.end_at,
     }
-
-
-def plant_at(conn: Connection, at: datetime) -> Plant:
-    """The plant model in force at an instant. Raises NotFoundError when there is none yet."""
-    version = version_at(conn, at)
-    if version is None:
-        raise NotFoundError("There is no plant model yet", remedy="Apply one with `mes plant apply FILE`.")
-    return plant_from(version.document)
 
 
 def dispatch(conn: Connection, deed: Deed, plant: Plant, now: datetime) -> int:

@@ -80,7 +80,7 @@ class ComponentLine:
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """Pieces that went through an order's operation: all that entered, and the good ones among them."""
+    """Pieces an order's operation is done with: all of them, and the good ones."""
 
     order_id: int
     operation_seq: int
@@ -90,7 +90,7 @@ class Progress:
 
 @dataclass(frozen=True, slots=True)
 class JobProgress:
-    """A job some station works on now, or a job of a shift that is not over, and pieces that entered under it."""
+    """A job with the pieces it is done with, good or not; `running`: some station works on it now."""
 
     job_id: int
     order: str
@@ -151,20 +151,6 @@ def load_families_now(conn: Connection, counting: Sequence[str]) -> dict[str, st
     return dict(rows.fetchall())
 
 
-def current_revision(conn: Connection, item: str, at: datetime) -> str | None:
-    """The revision of an item that is released and in effect at an instant, the latest accepted of several."""
-    row = conn.execute(
-        """
-        select revision from release
-        where item = %(item)s and status = 'released' and coalesce(effective_from, '-infinity') <= %(at)s
-          and coalesce(effective_until, 'infinity') > %(at)s
-        order by effective_from desc nulls last, accepted_at desc limit 1
-        """,
-        {"item": item, "at": at},
-    ).fetchone()
-    return None if row is None else str(row[0])
-
-
 def load_deliveries(conn: Connection) -> list[OrderDelivery]:
     """The partial deliveries of released orders, in the order they are due."""
     with conn.cursor(row_factory=class_row(OrderDelivery)) as cur:
@@ -215,23 +201,23 @@ def load_components(conn: Connection, revisions: Sequence[tuple[str, str]]) -> l
         ).fetchall()
 
 
-def load_progress(conn: Connection, counting: Sequence[str]) -> list[Progress]:
-    """How far the released orders are, by operation, counted at the stations that count their line's output."""
+def load_progress(conn: Connection) -> list[Progress]:
+    """How far the released orders are, by operation: good pieces that left their line, and what was rejected on it."""
     with conn.cursor(row_factory=class_row(Progress)) as cur:
         return cur.execute(
             """
-            select c.order_id, c.operation_seq, sum(c.entered)::int8 as entered, sum(c.good)::int8 as good
+            select c.order_id, c.operation_seq,
+                   (coalesce(sum(c.good) filter (where c.leaves), 0) + sum(c.reject))::int8 as entered,
+                   coalesce(sum(c.good) filter (where c.leaves), 0)::int8 as good
             from shift_count c join production_order o on o.id = c.order_id and o.status = 'released'
-            where c.order_id <> 0 and c.station = any(%(counting)s) and c.phase = any(%(phases)s)
+            where c.order_id <> 0 and c.phase = any(%(phases)s)
             group by c.order_id, c.operation_seq order by c.order_id, c.operation_seq
             """,
-            {"counting": list(counting), "phases": list(YIELD_PHASES)},
+            {"phases": list(YIELD_PHASES)},
         ).fetchall()
 
 
-def load_jobs(
-    conn: Connection, *, counting: Sequence[str], stations: Sequence[str], from_day: date
-) -> list[JobProgress]:
+def load_jobs(conn: Connection, *, stations: Sequence[str], from_day: date) -> list[JobProgress]:
     """Jobs of shift-days since `from_day`, and whatever older job a station works on now."""
     with conn.cursor(row_factory=class_row(JobProgress)) as cur:
         return cur.execute(
@@ -245,8 +231,8 @@ def load_jobs(
             select j.id as job_id, o.system || '/' || o.number as "order", j.operation_seq, j.line, j.shift_day,
                    j.shift, j.quantity, (select min(from_at) from job_span where job_id = j.id) as started_at,
                    j.id in (select job_id from running) as running,
-                   coalesce((select sum(c.entered) from shift_count c
-                             where c.job_id = j.id and c.job_id <> 0 and c.station = any(%(counting)s)
+                   coalesce((select coalesce(sum(c.good) filter (where c.leaves), 0) + sum(c.reject)
+                             from shift_count c where c.job_id = j.id and c.job_id <> 0
                                and c.phase = any(%(phases)s)), 0)::int8 as entered
             from job j join production_order o on o.id = j.order_id
             where j.shift_day >= %(from_day)s or j.id in (select job_id from running)
@@ -254,7 +240,6 @@ def load_jobs(
             """,
             {
                 "stations": list(stations),
-                "counting": list(counting),
                 "phases": list(YIELD_PHASES),
                 "from_day": from_day,
             },

@@ -16,14 +16,13 @@ from psycopg.rows import class_row
 from psycopg.types.json import Jsonb
 
 from mes.domain.plan import PlanBody, RunKind, RunState
+from mes.store.house import hold_name
 from mes.store.pool import Connection
 
 RUN_LEASE_S = 2.0
 RUN_TRIES_MAX = 3
 JOB_LOOKED_AT_DAYS = 14
 """Jobs planned to end longer ago are left as they are."""
-_PUBLISH_LOCK = 0x706C616E
-"""Whoever changes which plan is published holds this advisory lock ("plan") until the end of the transaction."""
 
 
 # ------------------------------------------------------------------ runs
@@ -299,7 +298,7 @@ def order_ids(conn: Connection, subjects: Iterable[str]) -> dict[str, int]:
 
 def lock_published(conn: Connection) -> int | None:
     """The published plan's id, or None; nobody else changes which one it is until this transaction ends."""
-    conn.execute("select pg_advisory_xact_lock(%(key)s)", {"key": _PUBLISH_LOCK})
+    hold_name(conn, "published plan")
     return published_id(conn)
 
 
