@@ -8,7 +8,7 @@ each tag, so that a checker can tell exactly what is missing.
 
 from __future__ import annotations
 
-import selectors
+import contextlib
 import socket
 import struct
 import time
@@ -63,8 +63,6 @@ class Publisher:
         if reply[0] != 0x20 or reply[3] != 0:
             raise ConnectionError(f"the broker refused the connection (code {reply[3]})")
         self._socket.setblocking(False)
-        self._selector = selectors.DefaultSelector()
-        self._selector.register(self._socket, selectors.EVENT_READ | selectors.EVENT_WRITE)
 
     @property
     def waiting(self) -> int:
@@ -84,16 +82,13 @@ class Publisher:
             self.result.sent += 1
         self._outbox += b"".join(packets)
 
-    def turn(self, wait_s: float) -> None:
-        """Send what can be sent, read the acknowledgements that came."""
-        wanted = selectors.EVENT_READ | (selectors.EVENT_WRITE if self._outbox else 0)
-        self._selector.modify(self._socket, wanted)
-        for _, events in self._selector.select(wait_s):
-            if events & selectors.EVENT_WRITE:
-                sent = self._socket.send(self._outbox)
-                del self._outbox[:sent]
-            if events & selectors.EVENT_READ:
-                self._read()
+    def turn(self) -> None:
+        """Send what can be sent, read the acknowledgements that came; waits for neither."""
+        with contextlib.suppress(BlockingIOError):
+            while self._outbox:
+                del self._outbox[: self._socket.send(self._outbox)]
+        with contextlib.suppress(BlockingIOError):
+            self._read()
 
     def _read(self) -> None:
         """Every packet a publisher gets is a PUBACK of four bytes."""
@@ -107,7 +102,6 @@ class Publisher:
 
     def close(self) -> None:
         """Say good-bye."""
-        self._selector.close()
         self._socket.setblocking(True)
         self._socket.sendall(b"\xe0\x00")
         self._socket.close()
@@ -124,10 +118,12 @@ def publish(url: str, anchor: Anchor, *, rate: float, seconds: float, tags: int,
         due = min(int(passed * rate) - publisher.result.sent, UNACKNOWLEDGED_MAX - publisher.waiting)
         if due > 0:
             publisher.publish(due, anchor.now() * 1000)
-        publisher.turn(TICK_S)
+        publisher.turn()
+        time.sleep(TICK_S)
     until = time.monotonic() + ACK_WAIT_S
     while publisher.waiting and time.monotonic() < until:
-        publisher.turn(TICK_S)
+        publisher.turn()
+        time.sleep(TICK_S)
     result = publisher.result
     result.seconds, result.cpu_s = time.monotonic() - begin, time.process_time() - cpu
     result.last = {topic.decode(): number for topic, number in zip(publisher.topics, publisher.numbers, strict=True)}

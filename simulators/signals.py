@@ -25,7 +25,7 @@ _NEAREST = {
     "fault": ("fault", "stopped"),
     "stopped": ("stopped", "idle"),
     "maintenance": ("maintenance", "stopped", "idle"),
-    "offline": ("offline", "stopped", "idle"),
+    "offline": ("offline",),
 }
 
 # PackML by number alone cannot say blocked, setup or maintenance (they need EquipmentBlocked and the unit mode).
