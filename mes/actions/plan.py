@@ -57,8 +57,8 @@ def request_run(
 ) -> int:
     """Ask for a plan; the run's id.
 
-    At most one automatic wish waits: a further one adds its reasons and changes to it. An automatic wish waits `DEBOUNCE_S` unless
-    `not_before` (plant time) says otherwise. A person's newer edit of the same kind takes the place of the older.
+    At most one automatic wish waits: a further one adds its reasons and changes to it. It waits `DEBOUNCE_S` unless
+    `not_before` (plant time) says otherwise. A person's newer edit takes the place of the older.
     Raises NotFoundError for a base plan that is not there, InputError for changes without one.
     """
     base = _base(conn, kind, base_plan_id, changes)
