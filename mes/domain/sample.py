@@ -10,6 +10,7 @@ import struct
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import IntEnum
+from typing import Literal
 from zlib import crc32
 
 from mes.domain.plant import PULSES
@@ -78,6 +79,27 @@ def sample_hash(value: Value, quality: int, identity: int | None = None) -> int:
     """`word_crc` as the signed int4 that the tables keep as `h`."""
     unsigned = word_crc(value, quality, identity)
     return unsigned - (1 << 32) if unsigned & 0x8000_0000 else unsigned
+
+
+GapWhy = Literal[
+    "network",
+    "certificate",
+    "password",
+    "configuration",
+    "collector",
+    "session",
+    "death",
+    "overflow",
+    "sequence",
+    "spool",
+    "disk",
+    "reboot",
+]
+SILENCES: frozenset[GapWhy] = frozenset(
+    {"network", "certificate", "password", "configuration", "collector", "session", "death"}
+)
+"""The gaps in which nothing was heard: machines are offline. In the others single values are missing, or (`reboot`)
+nothing is, but counters may stand elsewhere afterwards."""
 
 
 def refusal(at: datetime, received_at: datetime, keep_days: int = KEEP_SIGNAL_DAYS) -> str | None:

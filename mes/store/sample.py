@@ -13,12 +13,12 @@ import struct
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from typing import Any, Literal
+from typing import Any
 
 from psycopg.rows import class_row
 from psycopg.types.json import Jsonb
 
-from mes.domain.sample import INT8_MAX, INT8_MIN, Value, word_crc
+from mes.domain.sample import INT8_MAX, INT8_MIN, GapWhy, Value, word_crc
 from mes.store.bell import ring
 from mes.store.pool import Connection
 from mes.store.touched import touch
@@ -80,6 +80,20 @@ def _word(value: Value) -> bytes:
         return _NULL + struct.pack("!iq", 8, value) + _NULL
     text = str(value).encode()
     return _NULL * 2 + struct.pack("!i", len(text)) + text
+
+
+def split_rows(packed: bytes) -> list[bytes]:
+    """The rows that were joined into `packed`."""
+    rows: list[bytes] = []
+    start = end = 0
+    while end < len(packed):
+        columns = int.from_bytes(packed[end : end + 2])
+        end += 2
+        for _ in range(columns):
+            end += 4 + max(0, int.from_bytes(packed[end : end + 4], signed=True))
+        rows.append(packed[start:end])
+        start = end
+    return rows
 
 
 def micros(at: datetime) -> int:
@@ -252,18 +266,10 @@ def mark_released(conn: Connection, number: int, *, at: datetime, by: str) -> No
 
 # --- gaps
 
-GapWhy = Literal[
-    "network", "certificate", "password", "configuration", "collector", "session", "overflow", "sequence", "death",
-    "spool", "disk", "reboot",
-]  # fmt: skip
-
 
 @dataclass(frozen=True, slots=True)
 class Gap:
-    """A source (or, with `tag_id`, the machine of that tag) was not heard from..to; `to_at` None while it lasts.
-
-    A `reboot` is no silence: it marks an instant after which counters may stand elsewhere.
-    """
+    """A source (or, with `tag_id`, the machine of that tag) was not heard from..to; `to_at` None while it lasts."""
 
     source: str
     from_at: datetime
@@ -274,14 +280,19 @@ class Gap:
 
 
 def insert_gap(conn: Connection, gap: Gap, *, epoch: int, machines: Sequence[str]) -> bool:
-    """Write a gap and have its machines booked again; False when one is open or somebody else owns the source."""
+    """Write a gap and have its machines booked again.
+
+    False when one is open already, or when somebody else owns the source now. A gap that is over is a fact and never
+    refused.
+    """
     new = conn.execute(
         """
         insert into gap (source, tag_id, from_at, to_at, why, detail, epoch)
         select %(source)s, %(tag_id)s, %(from_at)s, %(to_at)s, %(why)s, %(detail)s, %(epoch)s
-        where exists (select from source_lease where source = %(source)s and epoch = %(epoch)s)
-          and (%(to_at)s::timestamptz is not null or not exists (
-              select from gap where source = %(source)s and tag_id is not distinct from %(tag_id)s and to_at is null))
+        where %(to_at)s::timestamptz is not null
+           or exists (select from source_lease where source = %(source)s and epoch = %(epoch)s)
+          and not exists (
+              select from gap where source = %(source)s and tag_id is not distinct from %(tag_id)s and to_at is null)
         """,
         {
             "source": gap.source,
@@ -322,11 +333,12 @@ def close_gap(
 
 @dataclass(frozen=True, slots=True)
 class SourceLease:
-    """The right to one source. `heard_at` is when (plant time) anybody last heard it."""
+    """The right to one source. `heard_at` is when (plant time) anybody last heard it; a gap may still be open."""
 
     source: str
     epoch: int
     heard_at: datetime | None
+    gap_is_open: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -352,7 +364,8 @@ def take_source(conn: Connection, source: str, owner: str, *, lease_s: float = S
             set owner = excluded.owner, epoch = l.epoch + (l.owner <> excluded.owner)::int,
                 expires_at = excluded.expires_at
             where l.owner = excluded.owner or l.expires_at < now()
-            returning source, epoch, heard_at
+            returning source, epoch, heard_at, exists (
+                select from gap where gap.source = l.source and tag_id is null and to_at is null) as gap_is_open
             """,
             {"source": source, "owner": owner, "span": timedelta(seconds=lease_s)},
         ).fetchone()
