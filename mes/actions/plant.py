@@ -50,7 +50,7 @@ def apply(conn: Connection, deed: Deed, plant: Plant, *, in_force_from: datetime
         action="plant.apply",
         subject=f"plant/{version}",
         detail={"version": version, "in_force_from": from_at, "sha256": sha256, "lines": len(plant.line)},
-        touches=[Touch("plant", (str(version),), "plant applied", from_at, deed.at)],
+        touches=[Touch("plant", (str(version),), "plant applied", from_at, max(from_at, deed.at))],
         rooms=("plant",),
     )
     return Applied(version, changed=True, in_force_from=from_at)

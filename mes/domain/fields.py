@@ -33,6 +33,12 @@ def _clean(text: str) -> str:
     return text
 
 
+def _without_slash(text: str) -> str:
+    if "/" in text:
+        raise ValueError("has no slash")
+    return _clean(text)
+
+
 def _stored(text: str) -> str:
     if "\0" in text:
         raise ValueError("has no NUL character")
@@ -71,6 +77,9 @@ Code = Annotated[str, MinLen(1), MaxLen(CODE_CHARACTERS_MAX), AfterValidator(_cl
 
 CodeOrNone = Annotated[str, MaxLen(CODE_CHARACTERS_MAX), AfterValidator(_clean)]
 """A business key, or empty."""
+
+SystemCode = Annotated[str, MaxLen(CODE_CHARACTERS_MAX), AfterValidator(_without_slash)]
+"""The code of an outside system, or empty; without `/`, because it begins `system/number`."""
 
 Text = Annotated[str, MaxLen(TEXT_CHARACTERS_MAX), AfterValidator(_stored)]
 """Words of people, up to 2000 characters."""

@@ -10,7 +10,7 @@ from typing import Annotated, Any, Literal
 from annotated_types import Ge, Le
 
 from mes.domain.exchange import content_sha256
-from mes.domain.fields import Code, CodeOrNone, Instant, Number, Positive
+from mes.domain.fields import Code, CodeOrNone, Instant, Number, Positive, SystemCode
 from mes.domain.product import BomLine, Operation, bom_faults, routing_faults
 from mes.errors import Fault
 
@@ -51,7 +51,7 @@ class ProductionOrder:
     quantity: Positive
     unit: Code
     due_at: Instant
-    system: CodeOrNone = ""
+    system: SystemCode = ""
     number: CodeOrNone = ""
     revision: Code | None = None
     components: tuple[BomLine, ...] = ()

@@ -1,0 +1,1 @@
+"""Material: what pieces used up, what is left where, when it runs out, and what will be missing."""

@@ -1,0 +1,205 @@
+"""Production orders as their owners sent them, and how far they are. Quantities are in the item's base unit."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from decimal import Decimal
+from typing import Any
+
+from psycopg.rows import DictRow, dict_row
+from psycopg.types.json import Jsonb
+
+from mes.domain.exchange import plain
+from mes.domain.order_document import CustomerOrder, Delivery, Made, ProductionOrder
+from mes.store.pool import Connection
+from mes.store.product import bom_line_of, bom_row, operation_of, operation_row
+
+
+@dataclass(frozen=True, slots=True)
+class KeptOrder:
+    """An order as it is kept. `id` is our own number for it, `sha256` the hash of the document as it was sent."""
+
+    id: int
+    order: ProductionOrder
+    sha256: str
+    version: int
+    accepted_at: datetime
+    changed_at: datetime
+
+
+# ------------------------------------------------------------------ documents
+def load_order(conn: Connection, system: str, number: str) -> KeptOrder | None:
+    """One order by its owner's number."""
+    with conn.cursor(row_factory=dict_row) as cur:
+        row = cur.execute(
+            "select * from production_order where system = %(system)s and number = %(number)s",
+            {"system": system, "number": number},
+        ).fetchone()
+    return None if row is None else _kept_order(conn, row)
+
+
+def load_order_by_id(conn: Connection, order_id: int) -> KeptOrder | None:
+    """One order by our own number."""
+    with conn.cursor(row_factory=dict_row) as cur:
+        row = cur.execute("select * from production_order where id = %(id)s", {"id": order_id}).fetchone()
+    return None if row is None else _kept_order(conn, row)
+
+
+def _kept_order(conn: Connection, row: DictRow) -> KeptOrder:
+    key = {"id": row["id"]}
+    with conn.cursor(row_factory=dict_row) as cur:
+        components = cur.execute(
+            "select * from order_component where order_id = %(id)s order by line_no", key
+        ).fetchall()
+        operations = cur.execute("select * from order_operation where order_id = %(id)s order by seq", key).fetchall()
+        deliveries = cur.execute(
+            "select sales_order, quantity, due_at from order_delivery where order_id = %(id)s order by line_no", key
+        ).fetchall()
+    order = ProductionOrder(
+        system=row["system"],
+        number=row["number"],
+        item=row["item"],
+        revision=row["revision"],
+        quantity=row["quantity"],
+        unit=row["unit"],
+        earliest_start_at=row["earliest_start_at"],
+        due_at=row["due_at"],
+        priority=row["priority"],
+        status=row["status"],
+        customer_order=customer_order_of(row["customer_order"]),
+        system_version=row["system_version"],
+        components=tuple(bom_line_of(line) for line in components),
+        operations=tuple(operation_of(step) for step in operations),
+        deliveries=tuple(
+            Delivery(part["quantity"], part["due_at"], customer_order_of(part["sales_order"])) for part in deliveries
+        ),
+        ext=row["ext"],
+    )
+    return KeptOrder(row["id"], order, row["sha256"], row["version"], row["accepted_at"], row["changed_at"])
+
+
+def customer_order_of(document: dict[str, Any] | None) -> CustomerOrder | None:
+    """A customer's order from its stored document."""
+    if document is None:
+        return None
+    promised = document.get("promised_at")
+    return CustomerOrder(**document | {"promised_at": None if promised is None else datetime.fromisoformat(promised)})
+
+
+def save_order(conn: Connection, order: ProductionOrder, *, sha256: str, at: datetime) -> tuple[int, int]:
+    """Store an order as it now is, its lines with it; its id and version."""
+    row = conn.execute(
+        """
+        insert into production_order as o (system, number, item, revision, quantity, unit, earliest_start_at, due_at,
+            priority, status, customer_order, system_version, ext, sha256, accepted_at, changed_at)
+        values (%(system)s, %(number)s, %(item)s, %(revision)s, %(quantity)s, %(unit)s, %(earliest_start_at)s,
+            %(due_at)s, %(priority)s, %(status)s, %(customer_order)s, %(system_version)s, %(ext)s, %(sha256)s,
+            %(at)s, %(at)s)
+        on conflict (system, number) do update
+        set item = excluded.item, revision = excluded.revision, quantity = excluded.quantity, unit = excluded.unit,
+            earliest_start_at = excluded.earliest_start_at, due_at = excluded.due_at, priority = excluded.priority,
+            status = excluded.status, customer_order = excluded.customer_order,
+            system_version = excluded.system_version, ext = excluded.ext, sha256 = excluded.sha256,
+            version = o.version + 1, changed_at = excluded.changed_at
+        returning id, version
+        """,
+        {
+            "system": order.system,
+            "number": order.number,
+            "item": order.item,
+            "revision": order.revision,
+            "quantity": order.quantity,
+            "unit": order.unit,
+            "earliest_start_at": order.earliest_start_at,
+            "due_at": order.due_at,
+            "priority": order.priority,
+            "status": order.status,
+            "customer_order": _document(order.customer_order),
+            "system_version": order.system_version,
+            "ext": Jsonb(order.ext),
+            "sha256": sha256,
+            "at": at,
+        },
+    ).fetchone()
+    assert row is not None
+    _save_lines(conn, int(row[0]), order)
+    return int(row[0]), int(row[1])
+
+
+def _document(customer_order: CustomerOrder | None) -> Jsonb | None:
+    return None if customer_order is None else Jsonb(plain(asdict(customer_order)))
+
+
+def _save_lines(conn: Connection, order_id: int, order: ProductionOrder) -> None:
+    key = {"order_id": order_id}
+    conn.execute("delete from order_component where order_id = %(order_id)s", key)
+    conn.execute("delete from order_operation where order_id = %(order_id)s", key)
+    conn.execute("delete from order_delivery where order_id = %(order_id)s", key)
+    with conn.cursor() as cur:
+        cur.executemany(
+            """
+            insert into order_component (order_id, line_no, component, quantity_per, unit, scrap_fraction,
+                                         operation_seq, substitutes)
+            values (%(order_id)s, %(line_no)s, %(component)s, %(quantity_per)s, %(unit)s, %(scrap_fraction)s,
+                    %(operation_seq)s, %(substitutes)s)
+            """,
+            [key | bom_row(line) for line in order.components],
+        )
+        cur.executemany(
+            """
+            insert into order_operation (order_id, seq, code, name, lines, seconds_per_piece, seconds_by_line,
+                                         yield_rate, lot_min, lot_max, transfer_minutes, uninterrupted, resources,
+                                         external)
+            values (%(order_id)s, %(seq)s, %(code)s, %(name)s, %(lines)s, %(seconds_per_piece)s, %(seconds_by_line)s,
+                    %(yield_rate)s, %(lot_min)s, %(lot_max)s, %(transfer_minutes)s, %(uninterrupted)s, %(resources)s,
+                    %(external)s)
+            """,
+            [key | operation_row(step) for step in order.operations],
+        )
+        cur.executemany(
+            """
+            insert into order_delivery (order_id, line_no, sales_order, quantity, due_at)
+            values (%(order_id)s, %(line_no)s, %(sales_order)s, %(quantity)s, %(due_at)s)
+            """,
+            [
+                key
+                | {
+                    "line_no": line_no,
+                    "sales_order": _document(part.sales_order),
+                    "quantity": part.quantity,
+                    "due_at": part.due_at,
+                }
+                for line_no, part in enumerate(order.deliveries, 1)
+            ],
+        )
+
+
+# ------------------------------------------------------------------ how far an order is
+def load_made(conn: Connection, order_id: int, *, counting: Sequence[str], phases: Sequence[str]) -> Made:
+    """How far an order is, by the stations that count their line's output, in the phases that are yield.
+
+    Good pieces are those of its last operation; in progress are those that entered its busiest one and are neither
+    good yet nor rejected.
+    """
+    row = conn.execute(
+        """
+        with step as (
+            select operation_seq, sum(good) as good, sum(reject) as reject, sum(entered) as entered
+            from shift_count
+            where order_id = %(id)s and station = any(%(counting)s) and phase = any(%(phases)s)
+            group by operation_seq
+        ), last as (
+            select coalesce((select max(seq) from order_operation where order_id = o.id),
+                            (select max(seq) from operation p where p.item = o.item and p.revision = o.revision)) as seq
+            from production_order o where o.id = %(id)s
+        )
+        select coalesce(sum(good) filter (where operation_seq = last.seq), 0),
+               coalesce(max(entered), 0) - coalesce(sum(reject), 0)
+        from last left join step on true group by last.seq
+        """,
+        {"id": order_id, "counting": list(counting), "phases": list(phases)},
+    ).fetchone()
+    good, through = (Decimal(row[0]), Decimal(row[1])) if row else (Decimal(0), Decimal(0))
+    return Made(good=good, in_progress=max(Decimal(0), through - good))
