@@ -67,6 +67,8 @@ class Settings(BaseSettings):
     http_host: str = "127.0.0.1"
     http_port: int = Field(default=8000, ge=1, le=65535)
     lang: Literal["", "zh", "en"] = ""
+    demo: bool = False
+    """Set by `mes demo`: whoever opens the pages on this machine is signed in as the demo's planner."""
 
     @property
     def log_dir(self) -> Path:
@@ -81,7 +83,9 @@ class Settings(BaseSettings):
 
     def environment(self) -> dict[str, str]:
         """These settings as `MES_*` variables, for a child process."""
-        return {f"MES_{name.upper()}": str(value) for name, value in self.model_dump().items() if value != ""}
+        return {
+            f"MES_{name.upper()}": str(value) for name, value in self.model_dump().items() if value not in ("", None)
+        }
 
     @classmethod
     def settings_customise_sources(
@@ -110,6 +114,7 @@ def load_settings() -> Settings:
         raise InputError(f"{SETTINGS_FILE} is not valid TOML: {error}") from None
     except ValidationError as error:
         faults = tuple(
-            Fault(f"MES_{str(fault['loc'][0]).upper()}", "invalid_setting", fault["msg"]) for fault in error.errors()
+            Fault(f"MES_{str(fault['loc'][0]).upper()}", "invalid_setting", fault["msg"].removeprefix("Value error, "))
+            for fault in error.errors()
         )
         raise InputError(f"A setting is wrong (from MES_* variables or {SETTINGS_FILE})", faults=faults) from None

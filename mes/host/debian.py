@@ -157,7 +157,11 @@ class _Apt:
         with (self.work / "download.log").open("w+") as log:
             command = ["apt-get", "-qq", "download", *packages]
             with subprocess.Popen(command, cwd=self.packages, env=self._env(), stdout=log, stderr=log) as child:
-                self._watch(child, total_mb)
+                try:
+                    self._watch(child, total_mb)
+                except BaseException:
+                    child.terminate()
+                    raise
             log.seek(0)
             if child.returncode != 0:
                 raise _fetch_error(log.read())

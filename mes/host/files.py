@@ -76,6 +76,14 @@ def locked(path: Path, *, busy: str, wait_s: float) -> Iterator[None]:
         yield
 
 
+def is_locked(path: Path) -> bool:
+    """Whether somebody holds the lock file `path` now."""
+    if not path.exists():
+        return False
+    with path.open("a") as file:
+        return not _try_lock(file.fileno())
+
+
 def _try_lock(descriptor: int) -> bool:
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -25,6 +25,9 @@ LOG_KEPT_MB = 20
 Say = Callable[[str], None]
 """Takes one line of progress and shows it."""
 
+_IF_PARENT = 'test "$PPID" = "$0" && exec "$@"'
+"""Whoever died before the leash was on can no longer pull it: then do not even begin."""
+
 _CHILDREN: dict[int, subprocess.Popen[bytes]] = {}
 """What this process launched: kept so that the kernel's zombies are reaped."""
 
@@ -65,12 +68,14 @@ def _leash(leash: signal.Signals | None) -> list[str]:
 
 
 def _with_setpriv(options: list[str], argv: Sequence[str | Path]) -> list[str]:
+    words = [str(part) for part in argv]
     if not options:
-        return [str(part) for part in argv]
+        return words
     setpriv = shutil.which("setpriv", path="/usr/bin:/bin:/usr/sbin:/sbin")
     if setpriv is None:
         raise SetupError("The program setpriv is missing", remedy="Install it: apt-get install util-linux.")
-    return [setpriv, *options, "--", *(str(part) for part in argv)]
+    only_if = ["/bin/sh", "-c", _IF_PARENT, str(os.getpid())] if "--pdeathsig" in options else []
+    return [setpriv, *options, "--", *only_if, *words]
 
 
 def clean_environment() -> dict[str, str]:

@@ -1,0 +1,5 @@
+"""`python -m mes` is `mes`."""
+
+from mes.cli import main
+
+main()

@@ -1,0 +1,88 @@
+"""`mes demo`, `mes up`, `mes collect`, `mes track`, `mes work`, `mes serve`: what runs."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+
+def add_to(app: typer.Typer) -> None:
+    """Add these commands."""
+    for command in (demo, up, collect, track, work, serve):
+        app.command()(command)
+
+
+def demo(
+    speed: Annotated[float, typer.Option(help="Seconds of plant time in a second.", min=0.1, max=600)] = 20.0,
+    seed: Annotated[int, typer.Option(help="What happens to the simulated machines.")] = 1,
+) -> None:
+    """Run everything on this machine with a simulated plant; prints the URL; Ctrl-C stops all it started."""
+    from mes.host.demo import Demo
+    from mes.settings import load_settings
+
+    Demo(speed=speed, seed=seed).run(load_settings(), say=_say)
+
+
+def up() -> None:
+    """Run everything on this machine for a real plant; Ctrl-C stops all it started."""
+    from mes.host.up import run
+    from mes.settings import load_settings
+
+    run(load_settings(), say=_say)
+
+
+def collect(
+    shard: Annotated[str, typer.Option(help="I/N: take only the I-th of N parts of the sources.")] = "1/1",
+) -> None:
+    """Hear the machines: run the collectors."""
+    from collectors.supervisor import main
+    from mes.host.here import settings_here
+    from mes.log import configure
+
+    configure()
+    main(settings_here(), shard=_shard(shard))
+
+
+def track() -> None:
+    """Book what was heard: run the tracker."""
+    from mes.host.here import settings_here
+    from mes.log import configure
+    from mes.tracker.tracker import main
+
+    configure()
+    main(settings_here())
+
+
+def work() -> None:
+    """Run the background jobs."""
+    from mes.host.here import settings_here
+    from mes.log import configure
+    from mes.work import main
+
+    configure()
+    main(settings_here())
+
+
+def serve(
+    port: Annotated[int | None, typer.Option(help="Instead of MES_HTTP_PORT.", min=1, max=65535)] = None,
+) -> None:
+    """Serve the API and the screens."""
+    from api.app import main
+    from mes.host.here import settings_here
+    from mes.log import configure
+
+    configure()
+    settings = settings_here()
+    main(settings if port is None else settings.model_copy(update={"http_port": port}))
+
+
+def _shard(text: str) -> tuple[int, int]:
+    number, _, count = text.partition("/")
+    if not (number.isdigit() and count.isdigit() and 1 <= int(number) <= int(count)):
+        raise typer.BadParameter("must look like 1/3", param_hint="--shard")
+    return int(number), int(count)
+
+
+def _say(line: str) -> None:
+    print(f"  {line}", flush=True)

@@ -1,0 +1,129 @@
+"""`mes demo`: everything of `mes up`, with a simulated plant, on a fresh database, on Monday at 08:00.
+
+    Demo(speed=60, seed=1).run(load_settings(), say=print)
+
+The demo never touches a real plant's data: its database is called `<name>_demo` and thrown away at each start, its
+spool, keys and broker sessions lie in `<MES_HOME>/demo`. Simulators are programs like those of a stranger: they get
+the published plant file, addresses, a key, and the anchor of plant time.
+"""
+
+from __future__ import annotations
+
+import re
+import shutil
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import psycopg
+from psycopg import sql
+
+from mes import clock
+from mes.clock import Clock
+from mes.domain.access import GRANTS
+from mes.errors import SetupError
+from mes.host import processes, timescale
+from mes.host.files import make_folder
+from mes.host.processes import Say
+from mes.host.supervisor import Program
+from mes.host.up import run
+from mes.settings import Settings
+
+MONDAY = datetime(2026, 1, 5, 0, 0, tzinfo=UTC)
+"""08:00 in Shanghai, when the demo plant's first shift begins."""
+SOURCES = Path(__file__).parents[2] / "simulators" / "demo"
+
+
+@dataclass(frozen=True, slots=True)
+class Demo:
+    """How the demonstration runs: seconds of plant time in a second, and the seed of what happens."""
+
+    speed: float = 20.0
+    seed: int = 1
+
+    def run(self, settings: Settings, say: Say) -> None:
+        """Until told to stop."""
+        home = settings.home / "demo"
+        shutil.rmtree(home, ignore_errors=True)
+        run(settings, say, prepare=self.prepare, home=home)
+
+    def prepare(self, here: Settings, say: Say) -> tuple[Settings, Sequence[Program]]:
+        """A fresh database with the demo plant, keys for the simulators, and how to start them."""
+        say("Preparing a fresh demo database")
+        here = here.model_copy(update={"database_url": fresh_database(here.database_url), "demo": True})
+        plant = moved_plant(here.mqtt_url, make_folder(here.home) / "plant.toml")
+        anchor = Clock(plant_at=MONDAY, wall_at=clock.wall(), speed=self.speed)
+        keys = furnish(here.database_url, plant, anchor)
+        return here, self.simulators(here, plant, anchor, keys)
+
+    def simulators(self, here: Settings, plant: Path, anchor: Clock, keys: Mapping[str, str]) -> list[Program]:
+        """The simulated machines, ERP and people as programs; the only place that knows their command line."""
+        time = (
+            "--plant-at", anchor.plant_at.isoformat(), "--wall-at", anchor.wall_at.isoformat(),
+            "--speed", str(anchor.speed), "--plant", str(plant),
+        )  # fmt: skip
+        machines = (
+            "machines", "--world", str(SOURCES / "world.toml"), "--seed", str(self.seed),
+            "--truth", str(here.home / "truth.jsonl"), *time,
+        )  # fmt: skip
+        erp = ("erp", "--api", here.http_url, "--key", keys["erp"], "--documents", str(SOURCES / "erp.json"), *time)
+        people = ("people", "--api", here.http_url, "--key", keys["people"], "--seed", str(self.seed), *time)
+        return [_simulator("machines", machines), _simulator("erp", erp), _simulator("people", people)]
+
+
+def _simulator(name: str, words: Sequence[str]) -> Program:
+    return Program(f"sim-{name}", (sys.executable, "-m", "simulators", *words))
+
+
+def fresh_database(server_url: str) -> str:
+    """Drop and create the demo's database on the server of `server_url`; its address."""
+    from mes.store import migrate
+
+    name = f"{urlsplit(server_url).path.lstrip('/') or 'mes'}_demo"
+    try:
+        with psycopg.connect(_maintenance(server_url), autocommit=True) as conn:
+            conn.execute(sql.SQL("drop database if exists {} with (force)").format(sql.Identifier(name)))
+            conn.execute(sql.SQL("create database {}").format(sql.Identifier(name)))
+    except psycopg.Error as error:
+        raise SetupError(
+            f"The demo's database {name} cannot be made ({str(error).strip().splitlines()[0]})",
+            remedy="Give the user of MES_DATABASE_URL the right CREATEDB, or unset it to use a private database.",
+        ) from None
+    url = timescale.with_database(server_url, name)
+    migrate.upgrade(url)
+    return url
+
+
+def _maintenance(server_url: str) -> str:
+    return timescale.with_database(server_url, "postgres")
+
+
+def moved_plant(mqtt_url: str, target: Path) -> Path:
+    """The published plant file with addresses that are free on this machine, written to `target`."""
+    text = (SOURCES / "plant.toml").read_text("utf-8")
+    text = re.sub(r'"opc\.tcp://127\.0\.0\.1:\d+"', lambda _: f'"opc.tcp://127.0.0.1:{processes.free_port()}"', text)
+    target.write_text(re.sub(r'"mqtt://127\.0\.0\.1:\d+"', f'"{mqtt_url}"', text), "utf-8")
+    return target
+
+
+def furnish(database_url: str, plant_file: Path, anchor: Clock) -> dict[str, str]:
+    """Anchor plant time, apply the plant, make a key for the ERP and one for the people: key by name."""
+    from mes.actions import access, plant
+    from mes.actions.record import Deed
+    from mes.formats.plant_file import read_plant
+    from mes.store.house import save_clock
+    from mes.store.pool import connect
+
+    deed = Deed("cli", anchor.plant_at)
+    with connect(database_url, name="takt demo") as conn:
+        save_clock(conn, anchor)
+        plant.apply(conn, deed, read_plant(plant_file.read_text("utf-8")))
+        return {
+            "erp": access.add_key(conn, deed, system="erp", scopes=["erp"]),
+            "people": access.add_key(
+                conn, deed, system="people", scopes=sorted(GRANTS["line_lead"] | GRANTS["planner"])
+            ),
+        }

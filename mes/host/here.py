@@ -1,0 +1,75 @@
+"""What a command given on this machine means by "the database" and "the broker".
+
+    settings = settings_here()         # every command that is not `mes demo`, `mes up` or `mes db` begins so
+
+Addresses that were given (`MES_DATABASE_URL`, `MES_MQTT_URL`) win. Else, while `mes demo` or `mes up` runs for this
+`MES_HOME`, it is theirs; else the private ones, as they were last started.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from mes.errors import SetupError
+from mes.host import mosquitto, timescale
+from mes.host.files import is_locked, make_folder, write_whole
+from mes.settings import Settings, load_settings
+
+DATABASE = "mes"
+RUN_LOCK = "run.lock"
+RUNNING = "running.json"
+
+
+def settings_here(settings: Settings | None = None) -> Settings:
+    """The settings with both addresses filled in; the broker's stays empty where none was ever started.
+
+    Raises `SetupError` when no database was ever set up here.
+    """
+    settings = settings or load_settings()
+    running = _running(settings.home)
+    changes: dict[str, object] = {}
+    if not settings.database_url:
+        changes |= {"home": Path(running["home"])} if running else {}
+        changes["database_url"] = running["database_url"] if running else _database_url(settings)
+    if not settings.mqtt_url:
+        changes["mqtt_url"] = running["mqtt_url"] if running else _mqtt_url(settings)
+    return settings.model_copy(update=changes)
+
+
+@contextmanager
+def announced(home: Path, here: Settings) -> Iterator[None]:
+    """Tell other commands where we run, as long as we run; the caller holds `RUN_LOCK` in `home`."""
+    told = {"home": str(here.home), "database_url": here.database_url, "mqtt_url": here.mqtt_url}
+    make_folder(home)
+    write_whole(home / RUNNING, json.dumps(told), mode=0o600)
+    try:
+        yield
+    finally:
+        (home / RUNNING).unlink(missing_ok=True)
+
+
+def _running(home: Path) -> dict[str, str] | None:
+    """What the running `mes demo` or `mes up` told; a file left by a killed one counts for nothing."""
+    try:
+        told: dict[str, str] = json.loads((home / RUNNING).read_text())
+    except (FileNotFoundError, ValueError):
+        return None
+    return told if is_locked(home / RUN_LOCK) else None
+
+
+def _database_url(settings: Settings) -> str:
+    cluster = timescale.cluster_of(settings)
+    if timescale.status(cluster).state == "absent":
+        raise SetupError(
+            f"There is no database at {cluster.folder} yet",
+            remedy="Start one with `mes db start` (or `mes up`), or point MES_DATABASE_URL at a TimescaleDB.",
+        )
+    return timescale.url(cluster, DATABASE)
+
+
+def _mqtt_url(settings: Settings) -> str:
+    broker = mosquitto.broker_of(settings)
+    return mosquitto.url(broker) if (broker.folder / "port").exists() else ""

@@ -1,0 +1,182 @@
+"""Everything on one machine: database, broker and all of Takt's processes, until told to stop.
+
+    run(settings, say=print)
+
+What was started is stopped in reverse order: programs, broker, database; a database that ran before goes on.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from types import FrameType
+
+import httpx
+
+from mes.clock import mono
+from mes.errors import SetupError
+from mes.host import debian, mosquitto, processes, timescale
+from mes.host.files import locked, make_folder
+from mes.host.here import DATABASE, RUN_LOCK, announced
+from mes.host.processes import Say
+from mes.host.supervisor import Program, Supervisor
+from mes.settings import Settings
+
+READY_WAIT_S = 120.0
+FALLS_MAX = 3
+LOOK_EVERY_S = 0.25
+
+Prepare = Callable[[Settings, Say], tuple[Settings, Sequence[Program]]]
+"""Makes the database ready. Given the settings with the servers' addresses; returns those the programs get, and further
+programs to run."""
+
+
+def mes_program(name: str, *words: str) -> Program:
+    """One of Takt's own processes, run by this very Python."""
+    return Program(name, (sys.executable, "-m", "mes", *(words or (name,))))
+
+
+PROGRAMS = (
+    mes_program("serve"),
+    mes_program("track"),
+    mes_program("plan", "plan", "serve"),
+    mes_program("work"),
+    mes_program("collect"),
+)
+
+
+def prepare_plant(here: Settings, say: Say) -> tuple[Settings, Sequence[Program]]:
+    """For a real plant: a database with the newest schema, nothing else."""
+    from mes.store import migrate
+
+    say("Bringing the schema up to date")
+    migrate.upgrade(here.database_url)
+    return here, ()
+
+
+def run(settings: Settings, say: Say, *, prepare: Prepare = prepare_plant, home: Path | None = None) -> None:
+    """Start everything, print the address, watch until SIGINT, SIGTERM or SIGHUP, stop everything.
+
+    `home` is where the programs and the broker keep their things; the database stays in `settings.home`.
+    """
+    make_folder(settings.home)
+    with (
+        _interruptible(),
+        locked(settings.home / RUN_LOCK, busy=f"Takt is already running for {settings.home}", wait_s=2),
+    ):
+        _require_port(settings)
+        with servers(settings, say, home=home) as served:
+            here, further = prepare(served, say)
+            with (
+                announced(settings.home, here),
+                Supervisor(here.log_dir, {**os.environ, **here.environment()}, say) as supervisor,
+            ):
+                for program in (*PROGRAMS, *further):
+                    supervisor.start(program)
+                say("Waiting until everything answers")
+                wait_ready(here, supervisor)
+                say(f"Takt is ready: {here.http_url}  (Ctrl-C stops it)")
+                _watch(supervisor, say)
+
+
+@contextmanager
+def servers(settings: Settings, say: Say, *, home: Path | None = None) -> Iterator[Settings]:
+    """Database and broker, running; the settings with their addresses and `home` filled in. Stops what it started."""
+    cluster = timescale.cluster_of(settings)
+    settings = settings.model_copy(update={"home": home or settings.home})
+    broker = mosquitto.broker_of(settings)
+    wanted = [*_needed(settings.database_url, timescale.POSTGRESQL), *_needed(settings.mqtt_url, mosquitto.MOSQUITTO)]
+    debian.ensure(wanted, settings.cache, say)
+    ours: list[Callable[[], object]] = []
+    try:
+        if not settings.database_url:
+            if timescale.start(cluster, say, leash=True):
+                ours.append(lambda: timescale.stop(cluster))
+            timescale.ensure_database(cluster, DATABASE)
+            settings = settings.model_copy(update={"database_url": timescale.url(cluster, DATABASE)})
+        if not settings.mqtt_url:
+            if mosquitto.start(broker, say, leash=True):
+                ours.append(lambda: mosquitto.stop(broker))
+            settings = settings.model_copy(update={"mqtt_url": mosquitto.url(broker)})
+        yield settings
+    finally:
+        for stop in reversed(ours):
+            stop()
+
+
+def _needed(given_url: str, recipe: debian.Recipe) -> list[debian.Recipe]:
+    return [] if given_url else [recipe]
+
+
+def wait_ready(settings: Settings, supervisor: Supervisor, *, within_s: float = READY_WAIT_S) -> None:
+    """Until `/health/ready` answers 200; `SetupError` naming who keeps falling or what is not ready."""
+    deadline = mono() + within_s
+    missing = "nothing answers"
+    while mono() < deadline:
+        supervisor.look()
+        _require_standing(supervisor)
+        ready, missing = _ask_ready(settings)
+        if ready:
+            return
+        time.sleep(LOOK_EVERY_S)
+    raise SetupError(
+        f"Not everything is ready after {within_s:.0f} s ({missing})", remedy=f"Look into {settings.log_dir}."
+    )
+
+
+def _ask_ready(settings: Settings) -> tuple[bool, str]:
+    try:
+        answer = httpx.get(f"{settings.http_url}/health/ready", timeout=5, trust_env=False)
+    except httpx.HTTPError as error:
+        return False, f"{settings.http_url} does not answer: {error}"
+    return answer.status_code == httpx.codes.OK, " ".join(answer.text.split())[:300]
+
+
+def _require_standing(supervisor: Supervisor) -> None:
+    for name, falls in supervisor.falls().items():
+        if falls >= FALLS_MAX:
+            log = supervisor.log_of(name)
+            raise SetupError(
+                f"{name} falls again and again ({processes.last_lines(log, 0, count=1)})", remedy=f"Look into {log}."
+            )
+
+
+def _watch(supervisor: Supervisor, say: Say) -> None:
+    try:
+        while True:
+            supervisor.look()
+            time.sleep(LOOK_EVERY_S)
+    except KeyboardInterrupt:
+        say("Stopping")
+
+
+def _require_port(settings: Settings) -> None:
+    if not processes.port_is_free(settings.http_port, settings.http_host):
+        raise SetupError(
+            f"Port {settings.http_port} of {settings.http_host} is taken by another program",
+            remedy=f"Stop that program, or choose another port: MES_HTTP_PORT={settings.http_port + 1}.",
+        )
+
+
+@contextmanager
+def _interruptible() -> Iterator[None]:
+    """SIGINT, SIGTERM and SIGHUP raise KeyboardInterrupt once; while we clean up after it, more are ignored."""
+    wanted = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+    signals = [each for each in wanted if each == signal.SIGINT or signal.getsignal(each) is not signal.SIG_IGN]
+
+    def interrupt(number: int, frame: FrameType | None) -> None:
+        for each in signals:
+            signal.signal(each, signal.SIG_IGN)
+        raise KeyboardInterrupt
+
+    before = {each: signal.signal(each, interrupt) for each in signals}
+    try:
+        yield
+    finally:
+        for each, handler in before.items():
+            signal.signal(each, handler)

@@ -1,0 +1,47 @@
+"""What the database server says about itself; read only."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from psycopg.rows import class_row
+
+from mes.store.pool import Connection
+
+
+@dataclass(frozen=True, slots=True)
+class ServerFacts:
+    """Versions, edition (`apache` or `timescale`), durability, size; `timescaledb` is empty where it is missing."""
+
+    version: str
+    timescaledb: str
+    edition: str
+    fsync: bool
+    full_page_writes: bool
+    synchronous_commit: bool
+    size_mb: int
+    knows_zones: bool
+
+    @property
+    def profile(self) -> str:
+        """`durable` when a commit survives a power cut, else `fast`."""
+        return "durable" if self.fsync and self.full_page_writes and self.synchronous_commit else "fast"
+
+
+def server_facts(conn: Connection) -> ServerFacts:
+    """What this server is."""
+    with conn.cursor(row_factory=class_row(ServerFacts)) as cur:
+        facts = cur.execute(
+            """
+            select current_setting('server_version') as version,
+                   coalesce((select extversion from pg_extension where extname = 'timescaledb'), '') as timescaledb,
+                   coalesce(current_setting('timescaledb.license', true), '') as edition,
+                   current_setting('fsync') = 'on' as fsync,
+                   current_setting('full_page_writes') = 'on' as full_page_writes,
+                   current_setting('synchronous_commit') <> 'off' as synchronous_commit,
+                   (pg_database_size(current_database()) / 1000000)::int as size_mb,
+                   exists (select from pg_timezone_names where name = 'Asia/Shanghai') as knows_zones
+            """
+        ).fetchone()
+    assert facts is not None
+    return facts
