@@ -107,10 +107,14 @@ class CalendarException:
 
 @dataclass(frozen=True, slots=True)
 class ReplanLimits:
-    """Inside these an automatic line publishes its re-plan by itself; outside a planner decides."""
+    """Inside these an automatic line publishes its re-plan by itself; outside a planner decides.
+
+    `every_minutes`: how long after such a plan moved lots of the line another may.
+    """
 
     moved_max: float = 0.2
     newly_late_max: int = 0
+    every_minutes: int = 120
 
 
 @dataclass(frozen=True, slots=True)

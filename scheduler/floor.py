@@ -1,0 +1,71 @@
+"""The plant model as the solver's lines, changeovers, crews and moulds (pure)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import datetime, timedelta
+
+from mes.domain.calendar import Calendar, ShiftWindow
+from mes.domain.plant import Plant
+from scheduler.problem import Crew, Line, Resource, Setup
+
+BACK_DAYS = 2
+"""How far back shifts are named, so that work that began yesterday has its shift-day."""
+
+
+def lines_of(calendar: Calendar, now: datetime, until: datetime, family_now: dict[str, str]) -> tuple[Line, ...]:
+    """Every line with its open time from now on, its shifts, and the family it is set up for."""
+    return tuple(
+        Line(
+            code=code,
+            open=tuple(calendar.open_intervals(code, now, until)),
+            family_now=family_now.get(code) or None,
+            shifts=tuple(
+                (window.shift, window.shift_day, window.from_at, window.to_at)
+                for window in calendar.windows(code, now - timedelta(days=BACK_DAYS), until)
+            ),
+        )
+        for code in calendar.plant.lines
+    )
+
+
+def setups_of(plant: Plant, families: Iterable[str]) -> tuple[Setup, ...]:
+    """Changeovers by family; one that names no family before holds from any other, where no row names the pair."""
+    known = sorted({family for family in families if family})
+    minutes: dict[tuple[str | None, str, str], int] = {}
+    for row in sorted(plant.setup, key=lambda row: bool(row.from_)):
+        for before in [row.from_] if row.from_ else [family for family in known if family != row.to]:
+            minutes[row.line or None, before, row.to] = row.minutes
+    return tuple(Setup(line, before, after, length) for (line, before, after), length in minutes.items())
+
+
+def crews_of(calendar: Calendar, now: datetime, until: datetime) -> tuple[Crew, ...]:
+    """Crews with their size from each instant on: the sum over the shifts that are on."""
+    found = []
+    for crew in calendar.plant.crew:
+        windows = {
+            (window.shift_day, window.shift): window
+            for code in crew.lines
+            for window in calendar.windows(code, now, until)
+        }
+        needs = {code: crew.needs.get(code, 1) for code in crew.lines}
+        found.append(Crew(crew.code, needs, _sizes(windows.values(), crew.size, now)))
+    return tuple(found)
+
+
+def _sizes(windows: Iterable[ShiftWindow], size: dict[str, int], now: datetime) -> tuple[tuple[datetime, int], ...]:
+    change: dict[datetime, int] = {now: 0}
+    for window in windows:
+        people = size.get(window.shift, 0)
+        change[max(window.from_at, now)] = change.get(max(window.from_at, now), 0) + people
+        change[window.to_at] = change.get(window.to_at, 0) - people
+    there, steps = 0, []
+    for at in sorted(change):
+        there += change[at]
+        steps.append((at, there))
+    return tuple(steps)
+
+
+def resources_of(plant: Plant) -> tuple[Resource, ...]:
+    """Moulds, fixtures and tools."""
+    return tuple(Resource(one.code, one.count, one.change_minutes) for one in plant.resource)
