@@ -1,0 +1,101 @@
+"""A timed board as a plan: its lots, orders, pieces left out with their reason, day rows and cost."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from scheduler.axis import instant
+from scheduler.cost import lateness, missing, objective
+from scheduler.daily import daily
+from scheduler.decode import Board
+from scheduler.plan import Log, Plan, PlanLot, PlannedOrder, Unplanned
+from scheduler.shop import FAR, Shop
+
+
+def plan_of(board: Board, log: Log, wanted: list[int] | None = None) -> Plan:
+    """The plan a board stands for; `wanted` gives each lot's start were material no matter (None: as planned)."""
+    problem = board.shop.problem
+    lots = plan_lots(board, wanted)
+    return Plan(
+        status="feasible",
+        objective=objective(board),
+        lots=lots,
+        daily=daily(problem, lots),
+        orders=tuple(planned_order(board, order) for order in range(len(problem.orders))),
+        unplanned=tuple(row for order in range(len(problem.orders)) for row in _left_out(board, order)),
+        log=log,
+    )
+
+
+def plan_lots(board: Board, wanted: list[int] | None = None) -> tuple[PlanLot, ...]:
+    """The planned lots, by start, line and order."""
+    shop = board.shop
+    planned = [lot for lot in range(len(shop.lots)) if board.end[lot] != FAR]
+    planned.sort(key=lambda lot: (board.start(lot), board.line_of[lot], lot))
+    return tuple(_plan_lot(board, lot, board.start(lot) if wanted is None else wanted[lot]) for lot in planned)
+
+
+def _plan_lot(board: Board, lot: int, wanted: int) -> PlanLot:
+    shop, line = board.shop, board.line_of[lot]
+    held = shop.lots[lot]
+    return PlanLot(
+        order=shop.problem.orders[held.order].code,
+        stage=shop.stage(lot).seq,
+        line=shop.problem.lines[line].code if line < shop.real_lines else None,
+        start_at=_instant(shop, board.start(lot)),
+        end_at=_instant(shop, board.end[lot]),
+        qty=held.qty,
+        setup_minutes=board.setup[lot],
+        wanted_at=_instant(shop, wanted) if wanted != FAR else None,
+        pinned=held.pinned,
+    )
+
+
+def _instant(shop: Shop, minute: int) -> datetime:
+    return instant(shop.problem.now, minute)
+
+
+def planned_order(board: Board, order: int) -> PlannedOrder:
+    """When an order's last planned lot ends, and how late it (or each delivery) is."""
+    shop = board.shop
+    lots = [lot for lot in shop.stage_lots[order][-1] if board.end[lot] != FAR]
+    made = sorted((board.end[lot], shop.lots[lot].qty) for lot in lots)
+    late, _ = lateness(shop, order, made)
+    completed = _instant(shop, made[-1][0]) if made else None
+    return PlannedOrder(shop.problem.orders[order].code, completed, late)
+
+
+def _left_out(board: Board, order: int) -> list[Unplanned]:
+    qty = missing(board, order)
+    if not qty:
+        return []
+    lots = board.shop.stage_lots[order][-1]
+    out = [lot for lot in lots if board.end[lot] == FAR]
+    reason, detail = why_left_out(board, out[0]) if out else ("horizon", "")
+    return [Unplanned(board.shop.problem.orders[order].code, qty, reason, detail)]
+
+
+def why_left_out(board: Board, lot: int) -> tuple[str, str]:
+    """Why a lot is not planned: no line makes it, a lot before it is not, it never fits, or time runs out."""
+    shop = board.shop
+    for other in shop.preds[lot]:
+        if board.end[other] == FAR:
+            return why_left_out(board, other)
+    stage = shop.stage(lot)
+    if not shop.lines_of[lot]:
+        return _why_nowhere(shop, lot)
+    if board.release[lot] >= shop.horizon and shop.release[lot] < shop.horizon:
+        return "material", ""
+    if shop.release[lot] >= shop.horizon:
+        return "earliest_start", ""
+    lines = ", ".join(at.line for at in stage.lines)
+    return "horizon", f"stage {stage.seq}: no time left before the horizon on {lines}" if lines else ""
+
+
+def _why_nowhere(shop: Shop, lot: int) -> tuple[str, str]:
+    stage = shop.stage(lot)
+    if not stage.lines:
+        return "no_line", f"no line makes stage {stage.seq}"
+    if stage.uninterrupted:
+        return "uninterrupted", f"stage {stage.seq}: {shop.lots[lot].qty} pieces fit between no two breaks"
+    return "horizon", f"stage {stage.seq}: {shop.lots[lot].qty} pieces need more open time than there is"
