@@ -40,8 +40,9 @@ def collect(
     from mes.host.here import settings_here
     from mes.log import configure
 
+    part = _shard(shard)
     configure()
-    main(settings_here(), shard=_shard(shard))
+    main(settings_here(), shard=part)
 
 
 def track() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import datetime
 
 from psycopg.rows import class_row
 
@@ -45,3 +46,11 @@ def server_facts(conn: Connection) -> ServerFacts:
         ).fetchone()
     assert facts is not None
     return facts
+
+
+def server_time(conn: Connection) -> datetime:
+    """What the server's clock says; housekeeping, never plant time."""
+    row = conn.execute("select clock_timestamp()").fetchone()
+    assert row is not None
+    at: datetime = row[0]
+    return at

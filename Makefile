@@ -1,0 +1,41 @@
+# Takt. `make demo` and `make test` are all that a fresh machine needs; both install what is missing.
+PYTHON ?= python3
+BIN := .venv/bin
+PYTEST := $(BIN)/pytest
+
+.PHONY: help setup demo test check check-python check-web peers chaos soak
+.DEFAULT_GOAL := help
+
+help: ## say what there is
+	@grep -E '^[a-z-]+:.*##' Makefile | sed -E 's/:.*## /\t/' | expand -t 14
+
+setup: ## make .venv with exactly the packages of constraints.txt
+	@$(PYTHON) deploy/bootstrap.py
+
+demo: setup ## everything with a simulated plant; ARGS="--speed 60 --seed 2"
+	@exec $(BIN)/mes demo $(ARGS)
+
+test: ## install what the tests need and run them all; ARGS="tests/host -k port"
+	@$(PYTHON) deploy/bootstrap.py --browser
+	@exec $(PYTEST) -m "not chaos and not soak and not peers" $(ARGS)
+
+check: check-python check-web ## everything that can be said without running the product
+
+check-python: setup
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(PYTEST) tests/house
+
+check-web:
+	@deploy/check-web
+
+peers: setup ## the foreign programs Takt is compared and tested with
+	@exec $(PYTEST) -m peers $(ARGS)
+
+chaos: setup ## long runs with faults
+	@exec $(PYTEST) -m chaos $(ARGS)
+
+soak: setup ## long steady runs
+	@exec $(PYTEST) -m soak $(ARGS)

@@ -1,0 +1,103 @@
+"""The doctor: says what is well, and for what is not, what to do."""
+
+from __future__ import annotations
+
+import socket
+from pathlib import Path
+
+import psycopg
+import pytest
+
+from mes.errors import SetupError
+from mes.host import doctor, processes, timescale
+from mes.host.doctor import Check, Finding, all_well, examine
+from mes.settings import Settings
+
+
+@pytest.fixture
+def settings(tmp_path: Path) -> Settings:
+    return Settings(home=tmp_path, http_port=processes.free_port())
+
+
+def _only(name: str, settings: Settings) -> Finding:
+    return examine(settings, [check for check in doctor.CHECKS if check.name == name])[0]
+
+
+def test_a_machine_without_anything_is_told_what_to_do(settings: Settings) -> None:
+    """Where nothing was set up, database and broker each name their remedy, and Python is well."""
+    found = {finding.name: finding for finding in examine(settings)}
+    assert found["python"].ok
+    assert "mes db start" in found["database"].remedy
+    assert "MES_MQTT_URL" in found["broker"].remedy
+    assert not all_well(list(found.values()))
+
+
+def test_a_migrated_database_is_well_except_that_tests_run_it_fast(settings: Settings, database_url: str) -> None:
+    """The doctor connects, finds TimescaleDB and the newest schema, and objects to the tests' careless profile."""
+    here = settings.model_copy(update={"database_url": database_url})
+    assert _only("schema", here) == Finding("schema", ok=True, says="up to date")
+    assert _only("clock", here).ok
+    finding = _only("database", here)
+    assert "may lose committed data" in finding.says
+    assert "fsync" in finding.remedy
+
+
+def test_an_empty_database_is_told_to_upgrade(settings: Settings, server_url: str) -> None:
+    """A database without schema gets the command that brings it."""
+    with psycopg.connect(server_url, autocommit=True) as conn:
+        conn.execute("create database takt_empty")
+    here = settings.model_copy(update={"database_url": timescale.with_database(server_url, "takt_empty")})
+    try:
+        assert _only("schema", here).remedy == "Run `mes db upgrade`."
+        assert _only("database", here).remedy == "Run `mes db upgrade`."
+    finally:
+        with psycopg.connect(server_url, autocommit=True) as conn:
+            conn.execute("drop database takt_empty with (force)")
+
+
+def test_a_broker_that_answers_is_well(settings: Settings, mqtt_url: str) -> None:
+    """Whether a broker accepts connections is tried."""
+    assert _only("broker", settings.model_copy(update={"mqtt_url": mqtt_url})).ok
+    away = settings.model_copy(update={"mqtt_url": f"mqtt://127.0.0.1:{processes.free_port()}"})
+    assert "does not answer" in _only("broker", away).says
+
+
+def test_a_stranger_on_the_port_is_named_with_another_port(settings: Settings) -> None:
+    """A port taken by another program is wrong; the remedy names a variable."""
+    assert _only("port", settings).ok
+    with socket.create_server(("127.0.0.1", settings.http_port)) as server:
+        server.settimeout(0)
+        assert "MES_HTTP_PORT" in _only("port", settings).remedy
+
+
+def test_misspelt_variables_are_named(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A variable that means nothing is shown."""
+    monkeypatch.setenv("MES_HTP_PORT", "1")
+    assert "MES_HTP_PORT" in _only("settings", settings).says
+
+
+def test_a_full_disk_is_wrong(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Too little room is said before it hurts."""
+    monkeypatch.setattr(doctor, "FREE_MB_MIN", 10**9)
+    assert "are free" in _only("disk", settings).says
+
+
+def test_a_check_that_fails_itself_does_not_stop_the_others(settings: Settings) -> None:
+    """A fault in one check is a finding like any other."""
+
+    def broken(_: Settings) -> str:
+        raise ZeroDivisionError("oops")
+
+    findings = examine(settings, [Check("broken", broken), Check("fine", lambda _: "well")])
+    assert [finding.ok for finding in findings] == [False, True]
+    assert "ZeroDivisionError: oops" in findings[0].says
+
+
+def test_what_only_tests_need_does_not_make_the_product_wrong(settings: Settings) -> None:
+    """Without a browser the product runs all the same."""
+
+    def lacking(_: Settings) -> str:
+        raise SetupError("no browser", remedy="get one")
+
+    assert all_well(examine(settings, [Check("browser", lacking, needed=False)]))
+    assert not all_well(examine(settings, [Check("database", lacking)]))
