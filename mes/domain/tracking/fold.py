@@ -102,7 +102,7 @@ def standing(checkpoint: Checkpoint) -> Standing:
 
 @dataclass(slots=True)
 class Folded:
-    """What came out, in order. The last span and job span are open unless the fold settled before the tape's end."""
+    """What came out, in order. What is open at the end is among it if the fold went to the end of the last tape."""
 
     spans: list[Span] = field(default_factory=list)
     job_spans: list[JobSpan] = field(default_factory=list)
@@ -121,15 +121,19 @@ def fold(
     assigned: Sequence[Assignment] = (),
     known: Mapping[int, Checkpoint] | None = None,
     settle_from: int = NEVER,
+    is_last: bool = True,
 ) -> Folded:
     """Go through `tape` (sorted) from where `stands`, which moves along, up to instant `until` (included).
 
     `rules` hold until the tape changes them. `known` are the checkpoints booked so far by minute; the fold stops at
-    the first minute >= `settle_from` that comes out as known.
+    the first minute >= `settle_from` that comes out as known. Unless it `is_last`, another tape follows.
     """
     folding = _Folding(stands, rules, assigned, known or {}, settle_from)
     folding.run(tape, until)
-    return folding.out
+    out = folding.out
+    if is_last and out.settled_at is None:
+        folding.finish()
+    return out
 
 
 class _Folding:
@@ -167,8 +171,7 @@ class _Folding:
         if self._idles_by(until + 1):
             if self.changed:
                 self._settle()
-            if not self._leave_minute():
-                self._finish()
+            self._leave_minute()
 
     # Instants and minutes
 
@@ -219,7 +222,7 @@ class _Folding:
             return True
         return False
 
-    def _finish(self) -> None:
+    def finish(self) -> None:
         """The tape is at its end: what is open is booked open."""
         stands, station = self.stands, self.rules.station if self.rules else ""
         if stands.span:

@@ -744,8 +744,9 @@ create index on shift_count (order_id) where order_id <> 0;
 create index on shift_count (job_id) where job_id <> 0;
 create index on shift_count (shift_day, line);
 
--- Microseconds of every machine (or station where people count) and shift, by element; they sum to calendar_us.
--- Reaches to the last whole minute booked. A line's times are those of the post its counts_at stands at.
+-- Microseconds of every machine, station where people count, and line (machine = line's code), by shift and element;
+-- they sum to calendar_us. Reaches to the last whole minute booked. A line's row: the times of the post its counts_at
+-- stands at, stops within micro_stop_s counted as running; its good, the rejects of all its stations, its jobs' pace.
 create table time_ledger (
     machine text not null,
     shift_day date not null,

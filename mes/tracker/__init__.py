@@ -1,0 +1,1 @@
+"""What was heard becomes what is true (process `mes track`)."""
