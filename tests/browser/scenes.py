@@ -88,8 +88,3 @@ def wall(lines: int = 5, seed: int = 3) -> WallImage:
                             NOW_MS - 15 * MINUTE_MS, NOW_MS + 41 * MINUTE_MS, "open", "L01"),
         },
     )  # fmt: skip
-
-
-def scene(topic: str, lines: int = 5) -> object:
-    """The image of a topic; None where there is none."""
-    return {"wall": lambda: wall(lines)}.get(topic, lambda: None)()

@@ -24,7 +24,7 @@ from api.live.stream import open_stream
 from dashboards.serve import build_id, mount
 from mes import clock
 from mes.clock import Clock
-from tests.browser import scenes
+from tests.browser import board_scene, page_scenes, scenes
 
 Scene = Callable[[str], Any]
 
@@ -107,6 +107,17 @@ def running(stage: Stage, port: int = 0) -> Iterator[str]:
         thread.join()
 
 
+def scene(topic: str, lines: int = 5) -> Any:
+    """The image of a topic, or the answer of a path; None where there is none."""
+    drawn: dict[str, Callable[[], Any]] = {
+        "wall": lambda: scenes.wall(lines),
+        "board": lambda: board_scene.board(lines),
+        "shortages": page_scenes.shortages,
+        "orders": page_scenes.orders,
+    }
+    return drawn.get(topic, lambda: None)()
+
+
 def main() -> None:
     """Serve until interrupted."""
     options = argparse.ArgumentParser()
@@ -114,7 +125,7 @@ def main() -> None:
     options.add_argument("--lines", type=int, default=5)
     options.add_argument("--speed", type=float, default=1.0)
     chosen = options.parse_args()
-    stage = Stage(lambda name: scenes.scene(name, lines=chosen.lines), speed=chosen.speed)
+    stage = Stage(lambda name: scene(name, chosen.lines), speed=chosen.speed)
     with running(stage, chosen.port) as url:
         print(url)
         threading.Event().wait()

@@ -20,6 +20,7 @@ export interface BoardImage {
   orders: Record<string, BoardOrderImage>;
   published?: PlanImage;
   proposal?: PlanImage;
+  diff?: DiffImage;
   run?: RunImage;
 }
 
@@ -30,6 +31,7 @@ export interface BoardOrderImage {
   name: Name;
   family: string;
   quantity: number;
+  unit: string;
   due: number;
   priority: number;
   status: string;
@@ -62,12 +64,30 @@ export interface CallOffImage {
   store?: string;
 }
 
+export interface ChangeImage {
+  order: string;
+  late_before: number;
+  late_after: number;
+  end_before?: number;
+  end_after?: number;
+}
+
 export interface ClosedImage {
   item: string;
   name: Name;
   opened_at: number;
   closed_at: number;
   cause: string;
+}
+
+export interface DiffImage {
+  moved: number;
+  compared: number;
+  late_orders: [number, number];
+  late_minutes: [number, number];
+  setup_minutes: [number, number];
+  changes: Array<ChangeImage>;
+  moves: Array<MoveImage>;
 }
 
 export interface DocumentImage {
@@ -126,6 +146,16 @@ export interface MessageImage {
   at: number;
 }
 
+export interface MoveImage {
+  order: string;
+  operation_seq: number;
+  quantity: number;
+  from_line?: string;
+  from_start?: number;
+  to_line?: string;
+  to_start?: number;
+}
+
 export interface Name {
   zh: string;
   en: string;
@@ -176,16 +206,18 @@ export interface PlanImage {
   id: string;
   state: string;
   now: number;
-  objective: Record<string, number>;
+  horizon_end: number;
+  setup_minutes: number;
+  late_orders: number;
+  late_minutes: number;
   lots: Record<string, LotImage>;
   orders: Record<string, PlannedOrderImage>;
   lacks: Array<PlanLackImage>;
   unplanned: Record<string, string>;
+  created_at: number;
   version?: number;
-  base?: string;
   published_at?: number;
   published_by?: string;
-  created_at?: number;
 }
 
 export interface PlanLackImage {
@@ -199,10 +231,11 @@ export interface PlanLackImage {
 }
 
 export interface PlannedOrderImage {
-  end: number;
   late_minutes: number;
+  unplanned: number;
   causes: Array<WhyImage>;
   fixes: Array<WhyImage>;
+  end?: number;
 }
 
 export interface ReasonImage {
@@ -222,7 +255,6 @@ export interface RowImage {
   planning: string;
   frozen_until: number;
   open: Array<[number, number]>;
-  closed: Array<[number, number, string]>;
 }
 
 export interface RunImage {
@@ -232,9 +264,13 @@ export interface RunImage {
   automatic: boolean;
   requested_by: string;
   requested_at: number;
-  reasons: Array<string>;
-  cost?: number;
+  reasons: Array<RunReasonImage>;
   error?: string;
+}
+
+export interface RunReasonImage {
+  kind: string;
+  subject: string;
 }
 
 export interface SaidImage {

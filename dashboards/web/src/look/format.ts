@@ -79,3 +79,10 @@ export function zoneName(at_ms: number, zone: string): string {
   const format = new Intl.DateTimeFormat('en-GB', { timeZone: zone, timeZoneName: 'short' });
   return format.formatToParts(at_ms).find((part) => part.type === 'timeZoneName')?.value ?? zone;
 }
+
+/** Who did something, as people say it: "person:li" is li, Takt itself is Takt. */
+export function who(by: string | undefined): string {
+  if (!by) return '';
+  const name = by.slice(by.indexOf(':') + 1);
+  return by === 'takt' || by === 'tracker' || by === 'planner' ? 'Takt' : name;
+}
