@@ -1,0 +1,1 @@
+"""MQTT: JSON and bare payloads from any broker."""
