@@ -1,46 +1,80 @@
 """What-if: a problem with the changes of a plan run applied (pure: `Problem` in, `Problem` out).
 
-Moves and pins speak of lots and are no change of the question; `scheduler.planner` hands them to `repair`.
+A drag is a pin: the lot is wanted on that line, from that instant on, and everything else as it was.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from datetime import datetime
 from functools import reduce
 
-from mes.domain.plan import Change, ChangeCalendar, ChangeOrder, ChangeReceipt
-from mes.errors import InputError
+from mes.domain.plan import Change, ChangeCalendar, ChangeOrder, ChangeReceipt, Lot, MoveLot, PinLot
+from mes.errors import Fault, InputError
+from mes.store.demand import OpenOrder
 from scheduler.load import pieces_of
-from scheduler.problem import Line, Order, Problem, Product, Receipt, Span
+from scheduler.problem import Line, Order, Problem, Receipt, Span
 
 TENTATIVE_WEIGHT = 0.001
 """What a minute of a tentative order without a due date weighs: it takes the earliest gap and pushes nobody."""
+NO_ID = -1
 
 
-def changed(problem: Problem, changes: Iterable[Change], products: Mapping[str, Product]) -> Problem:
-    """The problem as the changes would have it. `products` are those of tentative orders, by order.
-
-    Raises InputError for a change of what is not there.
-    """
-    return reduce(lambda one, change: _changed(one, change, products), changes, problem)
+def changed(problem: Problem, changes: Iterable[Change]) -> Problem:
+    """The problem as the changes would have it. Raises InputError for a change of what is not there."""
+    return reduce(_changed, changes, problem)
 
 
-def _changed(problem: Problem, change: Change, products: Mapping[str, Product]) -> Problem:
+def _changed(problem: Problem, change: Change) -> Problem:
     if isinstance(change, ChangeCalendar):
         return _with_calendar(problem, change)
     if isinstance(change, ChangeReceipt):
         return replace(problem, receipts=_with_receipt(problem, change))
     if isinstance(change, ChangeOrder):
-        return _with_order(problem, change, products)
+        return _with_order(problem, change)
     return problem
 
 
+# ---- lots
+def rearranged(lots: Iterable[Lot], changes: Sequence[Change]) -> list[Lot]:
+    """The base plan's lots as they are wanted: a moved one is pinned where it was put. Raises InputError."""
+    found = {lot.lot_no: lot for lot in lots}
+    for change in changes:
+        if isinstance(change, MoveLot | PinLot):
+            if change.lot_no not in found:
+                raise InputError(f"The base plan has no lot {change.lot_no}")
+            found[change.lot_no] = _put(found[change.lot_no], change)
+    return list(found.values())
+
+
+def _put(lot: Lot, change: MoveLot | PinLot) -> Lot:
+    if isinstance(change, PinLot):
+        return replace(lot, pinned=change.pinned)
+    start_at = change.start_at or lot.start_at
+    return replace(
+        lot,
+        line=change.line or lot.line,
+        start_at=start_at,
+        end_at=start_at + (lot.end_at - lot.start_at),
+        pinned=True,
+    )
+
+
+def impossible_moves(problem: Problem, lots: Iterable[Lot], changes: Sequence[Change]) -> Iterator[Fault]:
+    """Moves of lots that are made already or belong to no open order, or to a line that cannot make them."""
+    pinned = {(lot.order, lot.stage, lot.line, lot.start_at) for lot in problem.previous if lot.pinned}
+    by_no = {lot.lot_no: lot for lot in lots}
+    for number, change in enumerate(changes):
+        if isinstance(change, MoveLot):
+            lot = by_no[change.lot_no]
+            if (lot.order, lot.operation_seq, lot.line, lot.start_at) not in pinned:
+                why = f"operation {lot.operation_seq} of {lot.order} is finished, or {lot.line} cannot make it"
+                yield Fault(f"/changes/{number}", "impossible", why)
+
+
 # ---- orders
-def _with_order(problem: Problem, change: ChangeOrder, products: Mapping[str, Product]) -> Problem:
-    if change.item is not None:
-        return _with_new_order(problem, change, products[change.order])
+def _with_order(problem: Problem, change: ChangeOrder) -> Problem:
     if all(order.code != change.order for order in problem.orders):
         raise InputError(f"Order {change.order} is not open, so nothing of it can be changed")
     if change.left_out:
@@ -49,7 +83,29 @@ def _with_order(problem: Problem, change: ChangeOrder, products: Mapping[str, Pr
     return replace(problem, orders=orders)
 
 
+def tentative(change: ChangeOrder, revision: str, family: str, now: datetime) -> OpenOrder:
+    """The order a change speaks of that is not there yet; without a due date it is wanted at once."""
+    assert change.item is not None
+    assert change.quantity is not None
+    return OpenOrder(
+        id=NO_ID,
+        order=change.order,
+        version=0,
+        item=change.item,
+        revision=revision,
+        family=family,
+        quantity=change.quantity,
+        due_at=change.due_at or now,
+        earliest_start_at=change.earliest_start_at,
+        priority=change.priority or 5,
+        has_components=False,
+        has_operations=False,
+    )
+
+
 def _revised(order: Order, change: ChangeOrder) -> Order:
+    if change.item is not None:
+        return order if change.due_at else replace(order, weight=TENTATIVE_WEIGHT)
     qty = order.qty if change.quantity is None else pieces_of(change.quantity)
     return replace(
         order,
@@ -68,22 +124,6 @@ def _without(problem: Problem, code: str) -> Problem:
         under_way=tuple(work for work in problem.under_way if work.order != code),
         previous=tuple(lot for lot in problem.previous if lot.order != code),
     )
-
-
-def _with_new_order(problem: Problem, change: ChangeOrder, product: Product) -> Problem:
-    """A tentative order; without a due date it is wanted at once, but by nobody who could push another."""
-    assert change.quantity is not None
-    order = Order(
-        code=change.order,
-        product=product.code,
-        qty=pieces_of(change.quantity),
-        due_at=change.due_at or problem.now,
-        weight=TENTATIVE_WEIGHT if change.due_at is None else 10 - (change.priority or 5),
-        earliest_start_at=change.earliest_start_at,
-    )
-    known = any(one.code == product.code for one in problem.products)
-    products = problem.products if known else (*problem.products, product)
-    return replace(problem, products=products, orders=(*problem.orders, order))
 
 
 # ---- calendars

@@ -154,7 +154,7 @@ class _Loader:
         return self._steps.get((row.id if row.has_operations else 0, row.item, row.revision), [])
 
     def _unpaced(self, work: _Work) -> tuple[int, ...]:
-        return routes.unpaced(self._own_steps(work.row))
+        return routes.unpaced(self.basis.plant, self._own_steps(work.row))
 
     def _work(self, row: OpenOrder) -> _Work | None:
         """The order as far as it is; None when it has no route, and so nothing anybody could make."""

@@ -1,46 +1,61 @@
-"""Routings and component lists as stages: consecutive operations on the same lines are one stage (pure).
+"""Routings and component lists as the solver's stages and components (pure).
 
-A stage goes by its last operation's number, runs at the pace of its slowest operation, and loses what all of them lose.
-Its pieces are counted once, at the station that counts its line's output.
+What a stage is, booking and planning know from the same place (`mes.domain.material.consumption`): consecutive
+operations on the same lines, by the last one's number, at the pace of the slowest, with the losses of all.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from decimal import ROUND_CEILING, Decimal
-from functools import reduce
-from itertools import groupby
 
+from mes.domain.material import consumption
+from mes.domain.material.consumption import Recipe, Step
 from mes.domain.plant import Plant
 from mes.store.demand import ComponentLine, RouteStep
 from scheduler.problem import Component, External, Stage, StageLine, Substitute
 
 DEFAULT_SECONDS_PER_PIECE = Decimal(60)
-"""The pace of an operation nobody gave one; the plan's log names such operations."""
+"""The pace of a stage nobody gave one; the plan's log names such stages."""
 _STEP = Decimal("0.000001")
 
 
 def stages_of(plant: Plant, steps: Sequence[RouteStep]) -> tuple[Stage, ...]:
     """The stages of a routing (its operations in order)."""
-    placed = [(step, _lines_of(plant, step)) for step in steps]
-    together = groupby(placed, key=lambda one: (one[1], one[0].external is None or one[0].seq))
-    return tuple(_stage([step for step, _ in run], lines) for (lines, _), run in together)
+    by_seq = {step.seq: step for step in steps}
+    found = _known_stages(plant, steps)
+    return tuple(_stage(stage, [by_seq[step.seq] for step in stage.steps]) for stage in found)
 
 
-def _lines_of(plant: Plant, step: RouteStep) -> tuple[str, ...]:
-    """The lines an operation may run on: those it names, and those of the groups it names, in the plant's order."""
-    named = {code for group in step.lines for code in plant.lines_in(group)}
-    return tuple(code for code in plant.lines if code in named) if step.external is None else ()
+def unpaced(plant: Plant, steps: Sequence[RouteStep]) -> tuple[int, ...]:
+    """Stages nobody gave a pace on some line."""
+    found = _known_stages(plant, steps)
+    return tuple(stage.seq for stage in found if any(stage.seconds_on(line) is None for line in stage.lines))
 
 
-def _stage(steps: list[RouteStep], lines: tuple[str, ...]) -> Stage:
+def _known_stages(plant: Plant, steps: Iterable[RouteStep]) -> tuple[consumption.Stage, ...]:
+    return consumption.stages(plant, Recipe("", tuple(_step(step) for step in steps), ()))
+
+
+def _step(step: RouteStep) -> Step:
+    return Step(
+        seq=step.seq,
+        lines=tuple(step.lines),
+        seconds_per_piece=step.seconds_per_piece,
+        seconds_by_line=tuple((line, Decimal(str(seconds))) for line, seconds in step.seconds_by_line.items()),
+        yield_rate=step.yield_rate,
+        external=step.external is not None,
+    )
+
+
+def _stage(stage: consumption.Stage, steps: Sequence[RouteStep]) -> Stage:
     last = steps[-1]
     least = max(step.lot_min for step in steps)
     most = min((step.lot_max for step in steps if step.lot_max is not None), default=None)
     return Stage(
-        seq=last.seq,
-        lines=tuple(StageLine(line, max(pace_of(step, line) for step in steps)) for line in lines),
-        yield_rate=reduce(lambda product, step: product * step.yield_rate, steps, Decimal(1)),
+        seq=stage.seq,
+        lines=tuple(StageLine(line, stage.seconds_on(line) or DEFAULT_SECONDS_PER_PIECE) for line in stage.lines),
+        yield_rate=stage.yield_rate,
         min_lot=least,
         max_lot=None if most is None else max(most, least),
         transfer_minutes=last.transfer_minutes,
@@ -48,19 +63,6 @@ def _stage(steps: list[RouteStep], lines: tuple[str, ...]) -> Stage:
         resources=tuple(dict.fromkeys(code for step in steps for code in step.resources)),
         external=None if last.external is None else External(int(last.external["lead_minutes"])),
     )
-
-
-def pace_of(step: RouteStep, line: str) -> Decimal:
-    """Seconds a piece takes on a line."""
-    own = step.seconds_by_line.get(line)
-    if own is not None:
-        return Decimal(str(own))
-    return step.seconds_per_piece or DEFAULT_SECONDS_PER_PIECE
-
-
-def unpaced(steps: Iterable[RouteStep]) -> tuple[int, ...]:
-    """Operations nobody gave a pace."""
-    return tuple(s.seq for s in steps if s.external is None and s.seconds_per_piece is None and not s.seconds_by_line)
 
 
 def stage_of(stages: Sequence[Stage], seq: int) -> int:

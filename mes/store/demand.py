@@ -114,6 +114,11 @@ class ExpectedReceipt:
     expected_at: datetime
 
 
+def take_snapshot(conn: Connection) -> None:
+    """Let everything this transaction reads be of one instant; must be its first statement."""
+    conn.execute("set transaction isolation level repeatable read, read only")
+
+
 def load_orders(conn: Connection) -> list[OpenOrder]:
     """The released orders, most urgent first."""
     with conn.cursor(row_factory=class_row(OpenOrder)) as cur:
@@ -255,3 +260,30 @@ def load_receipts(conn: Connection) -> list[ExpectedReceipt]:
             from expected_receipt where quantity > 0 order by expected_at, system, number, line_no
             """
         ).fetchall()
+
+
+def load_stock(conn: Connection, supply_locations: Sequence[str]) -> dict[str, Decimal]:
+    """What the plant has of every item that was ever stated or counted somewhere; quarantine is no supply."""
+    rows = conn.execute(
+        """
+        with newest as (
+            select distinct on (location, item) location, item, as_of from stock_statement
+            where location = any(%(locations)s) order by location, item, as_of desc
+        ), stated as (
+            select n.location, n.item, n.as_of, sum(s.on_hand) as quantity
+            from newest n join stock_statement s using (location, item, as_of)
+            group by n.location, n.item, n.as_of
+        )
+        select s.item, sum(
+            s.quantity
+            + coalesce((select sum(m.quantity) from stock_movement m
+                        where m.item = s.item and m.to_location = s.location and m.at > s.as_of), 0)
+            - coalesce((select sum(m.quantity) from stock_movement m
+                        where m.item = s.item and m.from_location = s.location and m.at > s.as_of), 0)
+            - coalesce((select sum(c.quantity) from consumption c
+                        where c.item = s.item and c.location = s.location), 0))
+        from stated s group by s.item order by s.item
+        """,
+        {"locations": list(supply_locations)},
+    )
+    return dict(rows.fetchall())

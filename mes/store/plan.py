@@ -123,22 +123,33 @@ def withdraw_automatic(conn: Connection, *, at: datetime) -> bool:
     )
 
 
-def claim_run(conn: Connection, owner: str, *, kinds: Sequence[RunKind], plant_now: datetime) -> PlanRun | None:
-    """Take the next run that is due, interactive ones first, or one whose planner fell silent; None when none is."""
+def claim_run(
+    conn: Connection, owner: str, *, kinds: Sequence[RunKind], plant_now: datetime, run_id: int | None = None
+) -> PlanRun | None:
+    """Take the next run that is due, interactive ones first, or one whose planner fell silent; None when none is.
+
+    `run_id`: that one or none.
+    """
     row = conn.execute(
         """
         update plan_run set state = 'running', tries = tries + 1, claimed_by = %(owner)s,
                             claimed_until = now() + %(lease)s
         where id = (
             select id from plan_run
-            where kind = any(%(kinds)s)
+            where kind = any(%(kinds)s) and id = coalesce(%(run_id)s, id)
               and (state = 'waiting' and not_before <= %(plant_now)s
                    or state = 'running' and claimed_until < now())
             order by kind = 'replan', automatic, id
             limit 1 for update skip locked)
         returning id
         """,
-        {"owner": owner, "kinds": list(kinds), "plant_now": plant_now, "lease": timedelta(seconds=RUN_LEASE_S)},
+        {
+            "owner": owner,
+            "kinds": list(kinds),
+            "plant_now": plant_now,
+            "lease": timedelta(seconds=RUN_LEASE_S),
+            "run_id": run_id,
+        },
     ).fetchone()
     return None if row is None else load_run(conn, row[0])
 
@@ -313,15 +324,8 @@ def publish_plan(conn: Connection, plan_id: int, *, at: datetime, by: str, moved
 
     The one before is superseded, and so are proposals that Takt made by itself on the same ground.
     """
-    conn.execute(
-        """
-        update plan p set state = 'superseded'
-        where p.state = 'published'
-           or p.state = 'proposed' and p.id <> %(plan_id)s
-              and exists (select from plan_run r where r.id = p.run_id and r.automatic)
-        """,
-        {"plan_id": plan_id},
-    )
+    supersede_proposals(conn, but=plan_id)
+    conn.execute("update plan set state = 'superseded' where state = 'published'")
     row = conn.execute(
         """
         update plan set state = 'published', published_at = %(at)s, published_by = %(by)s, moved_lines = %(moved)s,
@@ -332,6 +336,17 @@ def publish_plan(conn: Connection, plan_id: int, *, at: datetime, by: str, moved
     ).fetchone()
     assert row is not None
     return int(row[0])
+
+
+def supersede_proposals(conn: Connection, *, but: int) -> int:
+    """Proposals that Takt made by itself, but for one, are of no interest any more; how many."""
+    return conn.execute(
+        """
+        update plan p set state = 'superseded' from plan_run r
+        where p.state = 'proposed' and p.id <> %(but)s and r.id = p.run_id and r.automatic
+        """,
+        {"but": but},
+    ).rowcount
 
 
 def discard_plan(conn: Connection, plan_id: int) -> bool:

@@ -164,13 +164,13 @@ class OffPlan:
 
 
 def orders_off_plan(conn: Connection) -> list[OffPlan]:
-    """Orders that differ from what the newest plan took them to be, whether it is published or still proposed."""
+    """Orders that differ from what the newest plan took them to be, be it published, proposed or laid aside."""
     with conn.cursor(row_factory=class_row(OffPlan)) as cur:
         return cur.execute(
             """
             with newest as (
                 select max(p.id) as id from plan p left join plan_run r on r.id = p.run_id
-                where p.state = 'published' or p.state = 'proposed' and r.kind = 'replan'
+                where p.state = 'published' or r.kind = 'replan'
             ), planned as (
                 select order_id, order_version from plan_order where plan_id = (select id from newest)
             )

@@ -20,9 +20,9 @@ from mes.store.demand import (
     Progress,
     RouteStep,
 )
-from scheduler.changes import changed
+from scheduler.changes import changed, tentative
 from scheduler.load import Basis, left_of, question_of
-from scheduler.problem import Done, Product, Stage, StageLine
+from scheduler.problem import Done, Stage, StageLine
 from scheduler.routes import DEFAULT_SECONDS_PER_PIECE
 
 NOW = datetime(2026, 1, 5, 0, 0, tzinfo=UTC)  # Monday 08:00 in Shanghai
@@ -277,10 +277,10 @@ def test_the_horizon_reaches_past_the_last_due_date():
 # ---- what-if
 def test_a_closed_line_loses_its_time():
     """A closure takes open time away and is told as one; overtime adds some."""
-    closed = changed(problem(order(1)), [ChangeCalendar("L01", False, at(9), at(14), "motor")], {})
+    closed = changed(problem(order(1)), [ChangeCalendar("L01", False, at(9), at(14), "motor")])
     assert closed.lines[0].open[:2] == ((at(8), at(9)), (at(14), at(20)))
     assert closed.lines[0].closures == ((at(9), at(14), "motor"),)
-    longer = changed(problem(order(1)), [ChangeCalendar("L01", True, at(20), at(22))], {})
+    longer = changed(problem(order(1)), [ChangeCalendar("L01", True, at(20), at(22))])
     assert longer.lines[0].open[:2] == ((at(8), at(12)), (at(13), at(22)))
 
 
@@ -288,29 +288,31 @@ def test_an_order_may_be_other_than_it_is():
     """Quantity, due date and priority change; left out, nothing of it stays."""
     plan = [lot(1, "ERP1/1", at(9))]
     asked = problem(order(1), order(2), base=plan, jobs=[job("ERP1/1")])
-    other = changed(asked, [ChangeOrder("ERP1/1", quantity=Decimal("80.5"), due_at=at(9, 1), priority=1)], {})
+    other = changed(asked, [ChangeOrder("ERP1/1", quantity=Decimal("80.5"), due_at=at(9, 1), priority=1)])
     assert (other.orders[0].qty, other.orders[0].due_at, other.orders[0].weight) == (81, at(9, 1), 9)
-    gone = changed(asked, [ChangeOrder("ERP1/1", left_out=True)], {})
+    gone = changed(asked, [ChangeOrder("ERP1/1", left_out=True)])
     assert ([o.code for o in gone.orders], gone.under_way, gone.previous) == (["ERP1/2"], (), ())
 
 
 def test_a_tentative_order_pushes_nobody():
-    """Asked when an order could be, it is wanted at once and weighs next to nothing."""
-    product = Product("P7@A", (Stage(10, (StageLine("L01", Decimal(60)),)),))
-    asked = changed(problem(order(1)), [ChangeOrder("?/1", item="P7", quantity=Decimal(5))], {"?/1": product})
-    assert asked.products[-1] == product
+    """Asked when an order could be, it is wanted at once and weighs next to nothing; with a due date it is an order."""
+    change = ChangeOrder("?/1", item="P1", quantity=Decimal(5))
+    asked = changed(problem(order(1), tentative(change, "A", "F1", NOW)), [change])
     assert (asked.orders[-1].due_at, asked.orders[-1].weight < 1) == (NOW, True)
+    dated = replace(change, due_at=at(20), priority=1)
+    asked = changed(problem(order(1), tentative(dated, "A", "F1", NOW)), [dated])
+    assert (asked.orders[-1].due_at, asked.orders[-1].weight) == (at(20), 9)
 
 
 def test_receipts_come_earlier_or_anew():
     """A known receipt is changed, an unknown one added, one of nothing taken away."""
     rows = [ExpectedReceipt("ERP1/PO/1", "CMP", Decimal(9), at(20))]
     asked = problem(order(1), stock={"CMP": Decimal(0)}, receipts=rows)
-    (sooner,) = changed(asked, [ChangeReceipt("ERP1/PO/1", expected_at=at(9))], {}).receipts
+    (sooner,) = changed(asked, [ChangeReceipt("ERP1/PO/1", expected_at=at(9))]).receipts
     assert (sooner.qty, sooner.at) == (9, at(9))
-    both = changed(asked, [ChangeReceipt("X/1", "CMP", Decimal(2), at(9))], {}).receipts
+    both = changed(asked, [ChangeReceipt("X/1", "CMP", Decimal(2), at(9))]).receipts
     assert [row.qty for row in both] == [9, 2]
-    assert changed(asked, [ChangeReceipt("ERP1/PO/1", quantity=Decimal(0))], {}).receipts == ()
+    assert changed(asked, [ChangeReceipt("ERP1/PO/1", quantity=Decimal(0))]).receipts == ()
 
 
 @pytest.mark.parametrize(
@@ -324,4 +326,4 @@ def test_receipts_come_earlier_or_anew():
 def test_what_is_not_there_cannot_be_changed(change):
     """A change of an unknown order, line or receipt is refused."""
     with pytest.raises(InputError):
-        changed(problem(order(1)), [change], {})
+        changed(problem(order(1)), [change])

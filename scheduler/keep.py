@@ -1,0 +1,116 @@
+"""The solver's answer as it is kept and compared (pure: `Plan` in, `PlanBody` out)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from datetime import date, datetime
+from typing import Any
+
+from mes.domain.plan import DayLine, Lot, PlanBody, PlannedOrder, PlanReason
+from scheduler.axis import Days, minute_down
+from scheduler.files import plain
+from scheduler.load import Question
+from scheduler.plan import Fix, Plan, PlanLot, Reason
+from scheduler.plan import PlannedOrder as Outlook
+
+OUTSIDE = ""
+"""The line of work done elsewhere."""
+
+
+def body_of(question: Question, plan: Plan, versions: Mapping[str, int]) -> PlanBody:
+    """A plan as it is kept. `versions` are the orders there are; others (tentative ones) are left out."""
+    days = {line.code: Days(question.problem.now, line) for line in question.problem.lines}
+    return PlanBody(
+        now_at=question.problem.now,
+        horizon_end_at=question.problem.horizon_end,
+        objective=plain(plan.objective),
+        lots=tuple(_lot(no, lot, question.problem.now, days) for no, lot in _known(plan.lots, versions)),
+        lines=tuple(_lines(question, plan, versions)),
+        orders=tuple(_orders(question, plan, versions)),
+        reasons=tuple(row for one in plan.orders if one.code in versions for row in _reasons(one)),
+        shortages=tuple(plain(shortage) for shortage in plan.shortages),
+        unplanned=(
+            *(plain(row) for row in plan.unplanned),
+            *({"order": code, "qty": 0, "reason": "no_route", "detail": ""} for code in question.routeless),
+        ),
+        log=_log(question, plan),
+    )
+
+
+def _known(lots: Iterable[PlanLot], versions: Mapping[str, int]) -> Iterable[tuple[int, PlanLot]]:
+    return enumerate((lot for lot in lots if lot.order in versions), 1)
+
+
+def _lot(no: int, lot: PlanLot, now: datetime, days: Mapping[str, Days]) -> Lot:
+    shift, day = _shift(lot, now, days)
+    return Lot(
+        lot_no=no,
+        order=lot.order,
+        operation_seq=lot.stage,
+        line=lot.line or OUTSIDE,
+        quantity=lot.qty,
+        setup_minutes=lot.setup_minutes,
+        start_at=lot.start_at,
+        end_at=lot.end_at,
+        wanted_at=lot.wanted_at or lot.start_at,
+        shift_day=day,
+        shift=shift or "",
+        pinned=lot.pinned,
+    )
+
+
+def _shift(lot: PlanLot, now: datetime, days: Mapping[str, Days]) -> tuple[str | None, date]:
+    known = days.get(lot.line or OUTSIDE)
+    return (None, lot.start_at.date()) if known is None else known.at(minute_down(now, lot.start_at))
+
+
+def _lines(question: Question, plan: Plan, versions: Mapping[str, int]) -> Iterable[DayLine]:
+    for row in plan.daily:
+        if row.order in versions and row.start_at is not None and row.end_at is not None:
+            shift = row.shift or ""
+            yield DayLine(
+                order=row.order,
+                operation_seq=row.stage,
+                line=row.line,
+                shift_day=row.day,
+                shift=shift,
+                sequence=row.sequence,
+                quantity=row.qty,
+                start_at=row.start_at,
+                end_at=row.end_at,
+                made=question.made.get((row.order, row.stage, row.line, row.day, shift), 0),
+            )
+
+
+def _orders(question: Question, plan: Plan, versions: Mapping[str, int]) -> Iterable[PlannedOrder]:
+    """Every order the plan was made for, finished ones and those nobody can make among them."""
+    left_out: dict[str, int] = {}
+    for row in plan.unplanned:
+        left_out[row.order] = left_out.get(row.order, 0) + row.qty
+    for one in plan.orders:
+        if one.code in versions:
+            yield PlannedOrder(
+                one.code, versions[one.code], one.completed_at, one.tardy_minutes, left_out.get(one.code, 0)
+            )
+    for code in (*question.finished, *question.routeless):
+        yield PlannedOrder(code, versions[code], None, 0)
+
+
+def _reasons(one: Outlook) -> Iterable[PlanReason]:
+    yield from (_cause(one.code, reason) for reason in one.reasons)
+    yield from (_fix(one, fix) for fix in one.fixes)
+
+
+def _cause(code: str, reason: Reason) -> PlanReason:
+    return PlanReason(code, "cause", reason.cause, {"detail": reason.detail}, reason.minutes)
+
+
+def _fix(one: Outlook, fix: Fix) -> PlanReason:
+    """A fix; its minutes are those it saves the order."""
+    detail = {key: value for key, value in plain(fix).items() if value is not None}
+    return PlanReason(one.code, "fix", fix.kind, detail, one.tardy_minutes - fix.tardy_minutes)
+
+
+def _log(question: Question, plan: Plan) -> dict[str, Any]:
+    log: dict[str, Any] = plain(plan.log)
+    return log | {"unpaced": [list(one) for one in question.unpaced]} if question.unpaced else log
