@@ -199,6 +199,7 @@ class Proxy:
     def __init__(self, addresses: list[Address], control_port: int = 0) -> None:
         self.routes = {address.name: Route(address) for address in addresses}
         self.ports: dict[str, int] = {}
+        self.url = ""
         self._control_port = control_port
         self._control: Control | None = None
 
@@ -216,7 +217,8 @@ class Proxy:
 
         routes = {("POST", "/set"): in_loop(self._set), ("GET", "/routes"): in_loop(self._said)}
         self._control = Control(self._control_port, routes)
-        return self._control.url
+        self.url = self._control.url
+        return self.url
 
     async def stop(self) -> None:
         """Close everything."""
