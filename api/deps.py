@@ -52,6 +52,7 @@ class House:
     buckets: limits.Buckets = field(default_factory=limits.Buckets)
     failed_names: BackOff = field(default_factory=lambda: BackOff(free=5))
     failed_addresses: BackOff = field(default_factory=lambda: BackOff(free=30))
+    schema_is_current: bool = False
     _clock: Clock | None = None
     _slots: CapacityLimiter | None = None
 
@@ -91,8 +92,12 @@ class Visit:
     house: House
     caller: Caller
     permission: Permission
-    at: datetime
     address: str
+
+    @property
+    def at(self) -> datetime:
+        """Plant time now. Asks the database the first time a process needs it."""
+        return self.house.now()
 
     @property
     def deed(self) -> Deed:
@@ -116,9 +121,14 @@ class Visit:
 
 @dataclass(frozen=True, slots=True)
 class Call(Visit):
-    """A request with its transaction."""
+    """A request with its transaction; all of it happens at one instant of plant time."""
 
     conn: Connection
+    now: datetime
+
+    @property
+    def at(self) -> datetime:
+        return self.now
 
     def plant(self) -> Plant:
         """The plant model in force now. Raises NotFoundError when none was applied yet."""
@@ -176,8 +186,7 @@ class Door(APIRoute):
             guard.admit(caller, self.permission, request)
             await self._read(request)
             if self.holds == "nothing":
-                at = await run_in_threadpool(house.now) if house._clock is None else house.now()
-                request.state.visit = Visit(house, caller, self.permission, at, address)
+                request.state.visit = Visit(house, caller, self.permission, address)
                 return await inner(request)
             async with house.slots:
                 return await self._in_transaction(house, caller, address, request, inner)
@@ -256,7 +265,7 @@ class _Held:
         except BaseException as error:
             self._edge.__exit__(type(error), error, error.__traceback__)
             raise
-        self._request.state.visit = Call(self._house, self._caller, self._door.permission, at, self._address, conn)
+        self._request.state.visit = Call(self._house, self._caller, self._door.permission, self._address, conn, at)
 
     def _close(self, response: Response) -> None:
         assert self._conn is not None

@@ -7,11 +7,12 @@ import json
 import math
 import re
 from collections.abc import Callable
-from typing import Annotated, Any, Generic, TypeVar
+from datetime import datetime
+from typing import Annotated, Any, Generic, Protocol, TypeVar
 from urllib.parse import unquote
 
 from annotated_types import Ge, Le
-from fastapi import Query
+from fastapi import Query, Response
 from pydantic import BaseModel
 from starlette.convertors import Convertor, register_url_convertor
 from starlette.types import ASGIApp, Receive, Scope, Send
@@ -117,6 +118,9 @@ class Page(BaseModel, Generic[T]):
     next_cursor: str | None
 
 
+Id = Annotated[int, Ge(1), Le(2**63 - 1)]
+"""Our own number of something."""
+
 Limit = Annotated[int, Ge(1), Le(PAGE_MAX), Query(description="how many at most")]
 Cursor = Annotated[str | None, Query(description="next_cursor of the page before", max_length=500)]
 
@@ -143,8 +147,23 @@ def cursor_key(cursor: str | None, *kinds: type) -> tuple[Any, ...] | None:
     except (ValueError, TypeError):
         key = ()
     if len(key) != len(kinds) or not all(type(part) is kind for part, kind in zip(key, kinds, strict=True)):
-        raise InputError("That cursor was not given out here", faults=(Fault("query/cursor", "cursor", "is unknown"),))
+        raise _unknown_cursor()
     return key
+
+
+def instant_of(text: str) -> datetime:
+    """An instant out of a cursor. Raises InputError."""
+    try:
+        at = datetime.fromisoformat(text)
+    except ValueError:
+        raise _unknown_cursor() from None
+    if at.tzinfo is None:
+        raise _unknown_cursor()
+    return at
+
+
+def _unknown_cursor() -> InputError:
+    return InputError("That cursor was not given out here", faults=(Fault("query/cursor", "cursor", "is unknown"),))
 
 
 # ------------------------------------------------------------------ ETags
@@ -160,3 +179,27 @@ def require_match(if_match: str | None, current: str | None) -> None:
     wanted = {word.strip().removeprefix("W/") for word in if_match.split(",")}
     if current is None or not wanted & {"*", current}:
         raise PreconditionError(facts={"etag": current})
+
+
+# ------------------------------------------------------------------ documents put at an address
+class Accepting(Protocol):
+    """What an action says of a document it accepted."""
+
+    @property
+    def version(self) -> str: ...
+    @property
+    def created(self) -> bool: ...
+
+
+def accepted(response: Response, done: Accepting) -> None:
+    """201 for a document that is new, 200 for one that was there; its ETag either way."""
+    response.status_code = 201 if done.created else 200
+    response.headers["ETag"] = etag(done.version)
+
+
+def own_key(name: str, said: str, address: str) -> str:
+    """The key of a document from its address; what the body says of it must be the same. Raises InputError."""
+    if said and said != address:
+        fault = Fault(f"/{name}", "address", f"is {said!r}, but the document was put at {address!r}")
+        raise InputError("The document belongs to another address", faults=(fault,))
+    return address

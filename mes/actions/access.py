@@ -109,6 +109,11 @@ def end_sessions(conn: Connection, deed: Deed, code: str) -> int:
     return ended
 
 
+def invite_link(token: str) -> str:
+    """The page of this site at which a one-time token is used; the token stays out of logs, being behind the #."""
+    return f"/login#invite={token}"
+
+
 def first_admin(conn: Connection, deed: Deed) -> str | None:
     """The token of the one-time link for the first administrator; None once one can sign in.
 

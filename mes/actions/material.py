@@ -260,7 +260,7 @@ def call_off(conn: Connection, deed: Deed, call: CallOffDocument, plant: Plant, 
 
 
 def deliver(
-    conn: Connection, deed: Deed, call_off_id: int, delivery: DeliveryDocument, plant: Plant, *, client_id: UUID
+    conn: Connection, deed: Deed, call_off_id: int, delivery: DeliveryDocument, *, plant: Plant, client_id: UUID
 ) -> Done:
     """Bring what a line called for: the call-off closes, the material moves. The id is the movement's.
 

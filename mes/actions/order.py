@@ -38,7 +38,7 @@ def accept(conn: Connection, deed: Deed, order: ProductionOrder, plant: Plant | 
         return Accepted(str(kept.version), created=False, changed=False)
     settled = _settle(conn, deed, order, plant)
     if kept is not None:
-        made = _made(conn, kept.id, plant)
+        made = store.load_made(conn, kept.id, phases=YIELD_PHASES)
         _check_change(kept.order, settled, made)
         settled = replace(settled, status=life_after(settled.status, made))
     else:
@@ -135,11 +135,6 @@ def _quantities(order: ProductionOrder, units: dict[str, Units]) -> tuple[dict[s
 
 
 # ------------------------------------------------------------------ what a change means
-def _made(conn: Connection, order_id: int, plant: Plant | None) -> Made:
-    counting = [line.counts_at for line in plant.line] if plant else []
-    return store.load_made(conn, order_id, counting=counting, phases=YIELD_PHASES)
-
-
 def _check_change(before: ProductionOrder, after: ProductionOrder, made: Made) -> None:
     """Refuse what contradicts pieces that exist. Raises ConflictError with `made` and `in_progress`."""
     facts = {"made": made.good, "in_progress": made.in_progress}

@@ -72,3 +72,11 @@ def plant_at(conn: Connection, at: datetime) -> Plant:
         while len(_parsed) > PARSED_MAX:
             _parsed.popitem(last=False)
     return plant
+
+
+def plant_if_any(conn: Connection, at: datetime) -> Plant | None:
+    """The plant model in force at an instant, None when none was applied by then."""
+    try:
+        return plant_at(conn, at)
+    except NotFoundError:
+        return None

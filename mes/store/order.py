@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from decimal import Decimal
-from typing import Any
+from typing import Any, LiteralString
 
 from psycopg.rows import DictRow, dict_row
 from psycopg.types.json import Jsonb
@@ -37,26 +38,42 @@ def load_order(conn: Connection, system: str, number: str) -> KeptOrder | None:
             "select * from production_order where system = %(system)s and number = %(number)s",
             {"system": system, "number": number},
         ).fetchone()
-    return None if row is None else _kept_order(conn, row)
+    return None if row is None else _kept_orders(conn, [row])[0]
 
 
-def load_order_by_id(conn: Connection, order_id: int) -> KeptOrder | None:
-    """One order by our own number."""
+def load_orders(conn: Connection, order_ids: Sequence[int]) -> list[KeptOrder]:
+    """Orders by our own numbers, in that order."""
     with conn.cursor(row_factory=dict_row) as cur:
-        row = cur.execute("select * from production_order where id = %(id)s", {"id": order_id}).fetchone()
-    return None if row is None else _kept_order(conn, row)
+        rows = cur.execute(
+            "select * from production_order where id = any(%(ids)s) order by id", {"ids": list(order_ids)}
+        ).fetchall()
+    return _kept_orders(conn, rows)
 
 
-def _kept_order(conn: Connection, row: DictRow) -> KeptOrder:
-    key = {"id": row["id"]}
+def _kept_orders(conn: Connection, rows: Sequence[DictRow]) -> list[KeptOrder]:
+    ids = {"ids": [row["id"] for row in rows]}
+    parts: dict[str, dict[int, list[DictRow]]] = {}
     with conn.cursor(row_factory=dict_row) as cur:
-        components = cur.execute(
-            "select * from order_component where order_id = %(id)s order by line_no", key
-        ).fetchall()
-        operations = cur.execute("select * from order_operation where order_id = %(id)s order by seq", key).fetchall()
-        deliveries = cur.execute(
-            "select sales_order, quantity, due_at from order_delivery where order_id = %(id)s order by line_no", key
-        ).fetchall()
+        for table, statement in _PARTS.items():
+            found = parts[table] = defaultdict(list)
+            for part in cur.execute(statement, ids):
+                found[part["order_id"]].append(part)
+    return [
+        _kept_order(row, parts["component"][row["id"]], parts["operation"][row["id"]], parts["delivery"][row["id"]])
+        for row in rows
+    ]
+
+
+_PARTS: dict[str, LiteralString] = {
+    "component": "select * from order_component where order_id = any(%(ids)s) order by order_id, line_no",
+    "operation": "select * from order_operation where order_id = any(%(ids)s) order by order_id, seq",
+    "delivery": "select * from order_delivery where order_id = any(%(ids)s) order by order_id, line_no",
+}
+
+
+def _kept_order(
+    row: DictRow, components: Sequence[DictRow], operations: Sequence[DictRow], deliveries: Sequence[DictRow]
+) -> KeptOrder:
     order = ProductionOrder(
         system=row["system"],
         number=row["number"],
@@ -177,19 +194,18 @@ def _save_lines(conn: Connection, order_id: int, order: ProductionOrder) -> None
 
 
 # ------------------------------------------------------------------ how far an order is
-def load_made(conn: Connection, order_id: int, *, counting: Sequence[str], phases: Sequence[str]) -> Made:
-    """How far an order is, by the stations that count their line's output, in the phases that are yield.
+def load_made(conn: Connection, order_id: int, *, phases: Sequence[str]) -> Made:
+    """How far an order is, in the phases that are yield.
 
-    Good pieces are those of its last operation; in progress are those that entered its busiest one and are neither
-    good yet nor rejected.
+    Good pieces left the line of its last operation; in progress are those that entered its busiest one and are neither
+    good there nor rejected anywhere.
     """
     row = conn.execute(
         """
         with step as (
-            select operation_seq, sum(good) as good, sum(reject) as reject, sum(entered) as entered
-            from shift_count
-            where order_id = %(id)s and station = any(%(counting)s) and phase = any(%(phases)s)
-            group by operation_seq
+            select operation_seq, sum(good) filter (where leaves) as good, sum(reject) as reject,
+                   sum(entered) filter (where enters) as entered
+            from shift_count where order_id = %(id)s and phase = any(%(phases)s) group by operation_seq
         ), last as (
             select coalesce((select max(seq) from order_operation where order_id = o.id),
                             (select max(seq) from operation p where p.item = o.item and p.revision = o.revision)) as seq
@@ -199,7 +215,7 @@ def load_made(conn: Connection, order_id: int, *, counting: Sequence[str], phase
                coalesce(max(entered), 0) - coalesce(sum(reject), 0)
         from last left join step on true group by last.seq
         """,
-        {"id": order_id, "counting": list(counting), "phases": list(phases)},
+        {"id": order_id, "phases": list(phases)},
     ).fetchone()
     good, through = (Decimal(row[0]), Decimal(row[1])) if row else (Decimal(0), Decimal(0))
     return Made(good=good, in_progress=max(Decimal(0), through - good))

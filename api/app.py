@@ -1,0 +1,94 @@
+"""The api, assembled: rooms' routes behind one guard, failures in one form, the screens beside it.
+
+api.app.create(settings)      the application, for a server or a test
+api.app.main(settings)        serve it until SIGTERM, then finish what is under way within 5 s
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import structlog
+import uvicorn
+from fastapi import APIRouter, FastAPI
+
+from api import contract, errors, health, metrics
+from api.deps import CONNECTIONS_MAX, House
+from api.limits import BODY_BYTES_MAX, Headers
+from api.routes import access, exchange, floor, material, order, plan, plant, product, session, tracking
+from api.security.guard import Doorkeeper
+from api.wire import RawPath
+from mes.settings import Settings
+from mes.store.pool import open_pool
+
+PREFIX = "/api/v1"
+DRAIN_S = 5
+_log = structlog.get_logger(__name__)
+
+ROUTERS: tuple[APIRouter, ...] = (
+    plant.router,
+    product.router,
+    order.router,
+    plan.router,
+    floor.router,
+    tracking.router,
+    material.router,
+    exchange.router,
+    session.router,
+    access.router,
+    health.router,
+    metrics.router,
+    contract.router,
+)
+
+
+def create(settings: Settings) -> FastAPI:
+    """The application. The database may be away when it starts; it answers 503 until it is there."""
+
+    @asynccontextmanager
+    async def life(app: FastAPI) -> AsyncIterator[None]:
+        pool = open_pool(settings.database_url, name="takt api", size_max=CONNECTIONS_MAX)
+        app.state.house = House(settings, pool, Doorkeeper(pool, visitor=settings.demo))
+        try:
+            yield
+        finally:
+            pool.close()
+
+    app = FastAPI(
+        title="Takt",
+        version="1",
+        description="A machine counts a part, and within seconds the plan is right again and the ERP knows why.",
+        lifespan=life,
+        docs_url=None,
+        redoc_url=None,
+        openapi_url=None,
+        redirect_slashes=False,
+        max_body_size=BODY_BYTES_MAX,
+    )
+    for router in ROUTERS:
+        app.router.routes.extend(router.routes)
+    errors.install(app)
+    app.add_middleware(RawPath, prefix=f"{PREFIX}/")
+    app.add_middleware(Headers, prefix=f"{PREFIX}/")
+    app.add_middleware(metrics.Measure)
+    return app
+
+
+def main(settings: Settings) -> None:
+    """Serve until SIGTERM or SIGINT."""
+    config = uvicorn.Config(
+        create(settings),
+        host=settings.http_host,
+        port=settings.http_port,
+        loop="uvloop",
+        http="httptools",
+        ws="none",
+        lifespan="on",
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        timeout_keep_alive=30,
+        timeout_graceful_shutdown=DRAIN_S,
+    )
+    uvicorn.Server(config).run()

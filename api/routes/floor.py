@@ -1,0 +1,212 @@
+"""What people on the shop floor say: entries, job marks, calls for help."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Annotated, Literal
+from uuid import uuid4
+
+from fastapi import APIRouter, Path, Query
+
+from api.deps import Call, Calling, Door
+from api.security.guard import needs
+from api.wire import Cursor, Id, Limit, Page, cursor_key, instant_of, page_of
+from mes.actions import floor as actions
+from mes.domain.fields import Instant
+from mes.domain.floor import AndonDocument, EntryDocument, JobMark, place_of
+from mes.domain.plant import Plant
+from mes.errors import NotFoundError
+from mes.store import floor as store
+from mes.store.floor import AndonCall
+from mes.store.screens import api_floor
+from mes.store.screens.api_floor import EntryLine, JobLine
+
+router = APIRouter(prefix="/api/v1", route_class=Door, tags=["floor"])
+JobId = Annotated[Id, Path()]
+CallId = Annotated[Id, Path()]
+LineFilter = Annotated[str | None, Query(description="only of this line")]
+
+
+@dataclass(frozen=True, slots=True)
+class Heard:
+    """What was said is kept under this number; `repeated`: it had been said before and is heard once."""
+
+    id: int
+    repeated: bool
+
+
+def _require_place(call: Call, plant: Plant, *, line: str, station: str, machine: str) -> None:
+    """Another line's stations are not there for the caller."""
+    found, _ = place_of(plant, line=line, station=station, machine=machine)
+    if found and not call.sees(found):
+        raise NotFoundError(f"There is no {station or machine or line}")
+
+
+# ------------------------------------------------------------------ entries
+@router.post("/entries", status_code=201, **needs("entries:write"))
+def post_entry(body: EntryDocument, call: Calling) -> Heard:
+    """Say what happened: a count, reject, rework, scrap, reason, mark, assignment, who is on, a note."""
+    plant = call.plant()
+    _require_place(call, plant, line=body.line, station=body.station, machine=body.machine)
+    done = actions.enter(call.conn, call.deed, body, plant, client_id=body.client_id or uuid4())
+    return Heard(done.id, done.repeated)
+
+
+@router.get("/entries", **needs("tracking:read"))
+def list_entries(
+    call: Calling,
+    *,
+    line: LineFilter = None,
+    station: Annotated[str | None, Query(description="only of this station")] = None,
+    from_at: Annotated[Instant | None, Query(alias="from")] = None,
+    to_at: Annotated[Instant | None, Query(alias="to")] = None,
+    cursor: Cursor = None,
+    limit: Limit = 200,
+) -> Page[EntryLine]:
+    """What was said, in the order in which it was entered."""
+    key = cursor_key(cursor, int)
+    rows = api_floor.list_entries(
+        call.conn,
+        line=line,
+        station=station,
+        lines=call.lines,
+        from_at=from_at,
+        to_at=to_at,
+        after=None if key is None else key[0],
+        limit=limit + 1,
+    )
+    return page_of(rows, limit, lambda row: (row.id,))
+
+
+# ------------------------------------------------------------------ jobs
+@router.get("/jobs", **needs("plans:read"))
+def list_jobs(
+    call: Calling,
+    *,
+    line: LineFilter = None,
+    state: Annotated[str | None, Query(description="only in this state; several with commas")] = None,
+    from_at: Annotated[Instant | None, Query(alias="from", description="planned to end after")] = None,
+    to_at: Annotated[Instant | None, Query(alias="to", description="planned to start before")] = None,
+    cursor: Cursor = None,
+    limit: Limit = 200,
+) -> Page[JobLine]:
+    """Jobs by planned start, with their state and counts."""
+    key = cursor_key(cursor, str, int)
+    rows = api_floor.list_jobs(
+        call.conn,
+        line=line,
+        states=state.split(",") if state else None,
+        lines=call.lines,
+        from_at=from_at,
+        to_at=to_at,
+        after=None if key is None else (instant_of(key[0]), key[1]),
+        limit=limit + 1,
+    )
+    return page_of(rows, limit, lambda row: (row.planned_start_at, row.id))
+
+
+@router.get("/jobs/{job_id}", **needs("plans:read"))
+def get_job(job_id: JobId, call: Calling) -> JobLine:
+    """One job."""
+    _require_job(call, job_id)
+    return api_floor.list_jobs(call.conn, ids=[job_id])[0]
+
+
+@router.post("/jobs/{job_id}/start", status_code=201, **needs("jobs:run"))
+def start_job(job_id: JobId, body: JobMark, call: Calling) -> Heard:
+    """开工: from now on what the station (or the whole line) counts is this job's."""
+    return _mark(call, job_id, "start", body)
+
+
+@router.post("/jobs/{job_id}/pause", status_code=201, **needs("jobs:run"))
+def pause_job(job_id: JobId, body: JobMark, call: Calling) -> Heard:
+    """暂停: what is counted from now on is nobody's until a job runs again."""
+    return _mark(call, job_id, "pause", body)
+
+
+@router.post("/jobs/{job_id}/finish", status_code=201, **needs("jobs:run"))
+def finish_job(job_id: JobId, body: JobMark, call: Calling) -> Heard:
+    """完工: the job is done here."""
+    return _mark(call, job_id, "finish", body)
+
+
+@router.post("/jobs/{job_id}/switch", status_code=201, **needs("jobs:run"))
+def switch_job(job_id: JobId, body: JobMark, call: Calling) -> Heard:
+    """换线: from the job that runs to this one."""
+    return _mark(call, job_id, "switch", body)
+
+
+@router.post("/jobs/{job_id}/confirm", status_code=201, **needs("jobs:confirm"))
+def confirm_job(job_id: JobId, body: JobMark, call: Calling) -> Heard:
+    """报工确认: what was counted is right; the production report goes out."""
+    return _mark(call, job_id, "confirm", body)
+
+
+def _mark(
+    call: Call, job_id: int, verb: Literal["start", "pause", "finish", "switch", "confirm"], said: JobMark
+) -> Heard:
+    _require_job(call, job_id)
+    done = actions.mark_job(
+        call.conn, call.deed, job_id, verb, said=said, plant=call.plant(), client_id=said.client_id or uuid4()
+    )
+    return Heard(done.id, done.repeated)
+
+
+def _require_job(call: Call, job_id: int) -> None:
+    """Another line's job is not there. Raises NotFoundError."""
+    job = store.load_job(call.conn, job_id)
+    if job is None or not call.sees(job.line):
+        raise NotFoundError(f"There is no job {job_id}")
+
+
+# ------------------------------------------------------------------ andon
+@router.post("/andon-calls", status_code=201, **needs("andon:raise"))
+def post_andon_call(body: AndonDocument, call: Calling) -> Heard:
+    """Call for help."""
+    plant = call.plant()
+    _require_place(call, plant, line=body.line, station=body.station, machine=body.machine)
+    done = actions.raise_call(call.conn, call.deed, body, plant, client_id=body.client_id or uuid4())
+    return Heard(done.id, done.repeated)
+
+
+@router.get("/andon-calls", **needs("tracking:read"))
+def list_andon_calls(
+    call: Calling,
+    *,
+    line: LineFilter = None,
+    is_open: Annotated[bool | None, Query(alias="open", description="only open ones (true) or resolved ones")] = None,
+    cursor: Cursor = None,
+    limit: Limit = 200,
+) -> Page[AndonCall]:
+    """Calls for help, oldest first."""
+    key = cursor_key(cursor, int)
+    rows = api_floor.list_calls(
+        call.conn,
+        line=line,
+        lines=call.lines,
+        is_open=is_open,
+        after=None if key is None else key[0],
+        limit=limit + 1,
+    )
+    return page_of(rows, limit, lambda row: (row.id,))
+
+
+@router.post("/andon-calls/{call_id}/take", **needs("andon:answer"))
+def take_andon_call(call_id: CallId, call: Calling) -> AndonCall:
+    """I come."""
+    _require_call(call, call_id)
+    return actions.take_call(call.conn, call.deed, call_id)
+
+
+@router.post("/andon-calls/{call_id}/resolve", **needs("andon:answer"))
+def resolve_andon_call(call_id: CallId, call: Calling) -> AndonCall:
+    """The trouble is over."""
+    _require_call(call, call_id)
+    return actions.resolve_call(call.conn, call.deed, call_id)
+
+
+def _require_call(call: Call, call_id: int) -> None:
+    found = store.find_call(call.conn, call_id=call_id)
+    if found is None:
+        raise NotFoundError(f"There is no call {call_id}")
+    call.require_line(found.line, f"call {call_id}")

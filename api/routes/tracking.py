@@ -1,0 +1,104 @@
+"""What was booked: state spans, stops, KPIs, and the reports that were told."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from fastapi import APIRouter, Query
+
+from api.deps import Calling, Door
+from api.security.guard import needs
+from api.wire import Cursor, Limit, Page, cursor_key, instant_of, page_of
+from mes.domain.fields import Instant
+from mes.store.screens import api_tracking
+from mes.store.screens.api_tracking import ReportLine, SpanLine, StopLine
+
+router = APIRouter(prefix="/api/v1", route_class=Door, tags=["tracking"])
+LineFilter = Annotated[str | None, Query(description="only of this line")]
+From = Annotated[Instant, Query(alias="from", description="ending after")]
+To = Annotated[Instant, Query(alias="to", description="starting before")]
+
+
+@router.get("/state-spans", **needs("tracking:read"))
+def list_state_spans(
+    call: Calling,
+    *,
+    machine: Annotated[str | None, Query(description="only of this machine or counting station")] = None,
+    line: LineFilter = None,
+    from_at: From,
+    to_at: To,
+    cursor: Cursor = None,
+    limit: Limit = 500,
+) -> Page[SpanLine]:
+    """In what state each machine was, half-open stretches by machine; the last one has no end yet."""
+    key = cursor_key(cursor, str, str)
+    rows = api_tracking.list_spans(
+        call.conn,
+        machines=_machines(call, machine, line),
+        from_at=from_at,
+        to_at=to_at,
+        after=None if key is None else (key[0], instant_of(key[1])),
+        limit=limit + 1,
+    )
+    return page_of(rows, limit, lambda row: (row.machine, row.from_at))
+
+
+@router.get("/stops", **needs("tracking:read"))
+def list_stops(
+    call: Calling,
+    *,
+    scope: Annotated[str | None, Query(description="only of this machine, station or line")] = None,
+    line: LineFilter = None,
+    from_at: From,
+    to_at: To,
+    cursor: Cursor = None,
+    limit: Limit = 500,
+) -> Page[StopLine]:
+    """When machines and lines stood still, and why."""
+    key = cursor_key(cursor, str, str)
+    rows = api_tracking.list_stops(
+        call.conn,
+        scope=scope,
+        line=line,
+        lines=call.lines,
+        from_at=from_at,
+        to_at=to_at,
+        after=None if key is None else (key[0], instant_of(key[1])),
+        limit=limit + 1,
+    )
+    return page_of(rows, limit, lambda row: (row.scope, row.from_at))
+
+
+@router.get("/production-reports", **needs("reports:read"))
+def list_production_reports(
+    call: Calling,
+    *,
+    system: Annotated[str | None, Query(description="only orders of this system")] = None,
+    number: Annotated[str | None, Query(description="only of this order")] = None,
+    line: LineFilter = None,
+    cursor: Cursor = None,
+    limit: Limit = 200,
+) -> Page[ReportLine]:
+    """What was reported, oldest first; a report that `reverses` another takes its figures back."""
+    key = cursor_key(cursor, int)
+    rows = api_tracking.list_reports(
+        call.conn,
+        system=system,
+        number=number,
+        line=line,
+        lines=call.lines,
+        after=None if key is None else key[0],
+        limit=limit + 1,
+    )
+    return page_of(rows, limit, lambda row: (row.id,))
+
+
+def _machines(call: Calling, machine: str | None, line: str | None) -> list[str]:
+    """The machines and counting stations the caller sees, of those asked for."""
+    plant = call.plant()
+    line_of = {m.code: m.line for m in plant.machine} | {s.code: s.line for s in plant.stations.values()}
+    return [
+        code
+        for code, where in line_of.items()
+        if (machine is None or code == machine) and (line is None or where == line) and call.sees(where)
+    ]

@@ -1,0 +1,188 @@
+"""What the api says of what was booked and told: spans, stops, production reports."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import Any
+
+from psycopg.rows import class_row
+
+from mes.store.pool import Connection
+
+
+@dataclass(frozen=True, slots=True)
+class SpanLine:
+    """A machine (or a station where people count) was in one state, from .. to; `to_at` null: it lasts."""
+
+    machine: str
+    from_at: datetime
+    to_at: datetime | None
+    state: str
+    cause: str
+    stop_code: str
+    job_id: int | None
+    order_id: int | None
+    phase: str
+    shift_day: date | None
+    shift: str
+
+
+@dataclass(frozen=True, slots=True)
+class StopLine:
+    """A machine or line stood still. It began at `root_machine`; `loss_s`: working time lost, null while it lasts."""
+
+    scope: str
+    from_at: datetime
+    to_at: datetime | None
+    line: str
+    machine: str
+    root_machine: str
+    state: str
+    cause: str
+    stop_code: str
+    reason: str
+    reason_by: str
+    micro: bool
+    loss_s: float | None
+    job_id: int | None
+    shift_day: date | None
+    shift: str
+
+
+@dataclass(frozen=True, slots=True)
+class ReportLine:
+    """A production report: what one job made in one shift, and of what."""
+
+    id: int
+    system: str
+    number: str
+    order_report_no: int
+    job_id: int
+    item: str
+    unit: str
+    operation_seq: int
+    is_final: bool
+    line: str
+    shift_day: date
+    shift: str
+    good: int
+    reject: int
+    rework: int
+    scrap: int
+    started_at: datetime | None
+    ended_at: datetime | None
+    posting_on: date
+    consumption: Any
+    cumulative: Any
+    reverses: int | None
+    reported_at: datetime
+    reported_by: str
+
+
+def list_spans(
+    conn: Connection,
+    *,
+    machines: Sequence[str],
+    from_at: datetime,
+    to_at: datetime,
+    after: tuple[str, datetime] | None,
+    limit: int,
+) -> list[SpanLine]:
+    """Spans that overlap a stretch, by machine and start."""
+    after_machine, after_at = after or (None, None)
+    with conn.cursor(row_factory=class_row(SpanLine)) as cur:
+        return cur.execute(
+            """
+            select machine, from_at, to_at, state, cause, stop_code, nullif(job_id, 0) as job_id,
+                   nullif(order_id, 0) as order_id, phase, shift_day, shift
+            from state_span
+            where machine = any(%(machines)s) and from_at < %(to_at)s and (to_at is null or to_at > %(from_at)s)
+              and (%(after_machine)s::text is null or (machine, from_at) > (%(after_machine)s, %(after_at)s))
+            order by machine, from_at limit %(limit)s
+            """,
+            {
+                "machines": list(machines),
+                "from_at": from_at,
+                "to_at": to_at,
+                "after_machine": after_machine,
+                "after_at": after_at,
+                "limit": limit,
+            },
+        ).fetchall()
+
+
+def list_stops(
+    conn: Connection,
+    *,
+    scope: str | None,
+    line: str | None,
+    lines: Collection[str] | None,
+    from_at: datetime,
+    to_at: datetime,
+    after: tuple[str, datetime] | None,
+    limit: int,
+) -> list[StopLine]:
+    """Stops that overlap a stretch, by scope and start. `lines`: only of these (None: all)."""
+    after_scope, after_at = after or (None, None)
+    with conn.cursor(row_factory=class_row(StopLine)) as cur:
+        return cur.execute(
+            """
+            select scope, from_at, to_at, line, machine, root_machine, state, cause, stop_code, reason, reason_by,
+                   micro, loss_us / 1000000.0::float8 as loss_s, nullif(job_id, 0) as job_id, shift_day, shift
+            from stop
+            where from_at < %(to_at)s and (to_at is null or to_at > %(from_at)s)
+              and (%(scope)s::text is null or scope = %(scope)s)
+              and (%(line)s::text is null or line = %(line)s)
+              and (%(lines)s::text[] is null or line = any(%(lines)s))
+              and (%(after_scope)s::text is null or (scope, from_at) > (%(after_scope)s, %(after_at)s))
+            order by scope, from_at limit %(limit)s
+            """,
+            {
+                "scope": scope,
+                "line": line,
+                "lines": None if lines is None else sorted(lines),
+                "from_at": from_at,
+                "to_at": to_at,
+                "after_scope": after_scope,
+                "after_at": after_at,
+                "limit": limit,
+            },
+        ).fetchall()
+
+
+def list_reports(
+    conn: Connection,
+    *,
+    system: str | None,
+    number: str | None,
+    line: str | None,
+    lines: Collection[str] | None,
+    after: int | None,
+    limit: int,
+) -> list[ReportLine]:
+    """Production reports in the order they were told. `lines`: only of these (None: all)."""
+    with conn.cursor(row_factory=class_row(ReportLine)) as cur:
+        return cur.execute(
+            """
+            select r.id, o.system, o.number, r.order_report_no, r.job_id, o.item, o.unit, r.operation_seq, r.is_final,
+                   r.line, r.shift_day, r.shift, r.good, r.reject, r.rework, r.scrap, r.started_at, r.ended_at,
+                   r.posting_on, r.consumption, r.cumulative, r.reverses, r.reported_at, r.reported_by
+            from production_report r join production_order o on o.id = r.order_id
+            where (%(system)s::text is null or o.system = %(system)s)
+              and (%(number)s::text is null or o.number = %(number)s)
+              and (%(line)s::text is null or r.line = %(line)s)
+              and (%(lines)s::text[] is null or r.line = any(%(lines)s))
+              and (%(after)s::int8 is null or r.id > %(after)s)
+            order by r.id limit %(limit)s
+            """,
+            {
+                "system": system,
+                "number": number,
+                "line": line,
+                "lines": None if lines is None else sorted(lines),
+                "after": after,
+                "limit": limit,
+            },
+        ).fetchall()
