@@ -18,8 +18,10 @@ from typing import Any
 
 import structlog
 
+from mes.actions.plan import request_run
+from mes.actions.record import Deed
 from mes.clock import Clock, mono
-from mes.domain.plan import RunKind
+from mes.domain.plan import RunKind, RunReason
 from mes.errors import MesError, UnavailableError
 from mes.settings import Settings
 from mes.store import plan as store
@@ -103,6 +105,19 @@ class Desk:
             return False
         self.answer(run, clock)
         return True
+
+    def ask_and_answer(self, by: str, *, now: datetime | None = None, time_limit_s: float | None = None) -> int:
+        """Ask for a re-plan as of `now` (plant time) and answer it here; the run's id."""
+        with transaction(self.pool) as conn:
+            clock = load_clock(conn)
+            at = now or clock.now()
+            run_id = request_run(
+                conn, Deed(by, at), kind="replan", reasons=[RunReason("asked", by)], time_limit_s=time_limit_s
+            )
+            run = store.claim_run(conn, self.owner, kinds=self.kinds, plant_now=at, run_id=run_id)
+        assert run is not None
+        self.answer(run, clock, now=now)
+        return run_id
 
     def answer(self, run: PlanRun, clock: Clock, *, now: datetime | None = None) -> None:
         """Answer a claimed run; whatever goes wrong with it ends in its error."""
