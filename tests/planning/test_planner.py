@@ -1,0 +1,347 @@
+"""The planner on a real database: what it reads, solves, keeps, publishes, and survives."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+from dataclasses import replace
+from datetime import timedelta
+from decimal import Decimal
+
+import pytest
+from small_plant import NOW, PLANNER, at, body, line, lot, plant_of
+
+from mes.actions import plant as plants
+from mes.actions.plan import publish, request_run, save_plan
+from mes.actions.record import Deed
+from mes.clock import Clock, mono, wall
+from mes.domain.plan import ChangeOrder, MoveLot, PinLot, RunReason
+from mes.store.house import save_clock
+from mes.store.plan import load_run, published_id
+from mes.store.planned import load_body, load_lots
+from mes.store.pool import open_pool
+from scheduler.child import Child, Outcome
+from scheduler.planner import BACKGROUND, INTERACTIVE, Desk
+
+TRACKER = Deed("takt", NOW)
+WAIT_S = 60.0
+
+
+@pytest.fixture(scope="module")
+def warm():
+    """One solver process for all tests of this file."""
+    child = Child()
+    child.warm()
+    yield child
+    child.close()
+
+
+@pytest.fixture
+def pool(database_url):
+    with open_pool(database_url, name="test planner", size_max=4) as pool:
+        yield pool
+
+
+@pytest.fixture
+def planner(site, database_url, pool, warm):
+    """Asks for a run as `by`, has it answered at a desk, gives the run as it ended."""
+    save_clock(site.conn, Clock(NOW, wall(), 1))
+    site.conn.commit()
+    return Planner(site, Desk(database_url, pool, INTERACTIVE + BACKGROUND, child=warm))
+
+
+class Planner:
+    def __init__(self, site, desk):
+        self.site, self.desk = site, desk
+
+    def ask(self, deed=PLANNER, **wish):
+        if wish.get("automatic"):
+            wish.setdefault("not_before", NOW)
+        run_id = request_run(self.site.conn, deed, time_limit_s=0.3, **wish)
+        self.site.conn.commit()
+        return run_id
+
+    def plan(self, deed=PLANNER, **wish):
+        run_id = self.ask(deed, **wish)
+        assert self.desk.work_once()
+        self.site.conn.rollback()
+        return load_run(self.site.conn, run_id)
+
+    def replan(self, **wish):
+        run = self.plan(TRACKER, kind="replan", automatic=True, **wish)
+        assert run.error is None
+        return run
+
+    def rows(self, sql, *args):
+        return self.site.conn.execute(sql, args).fetchall()
+
+    def planning(self, planning, **more):
+        site = self.site
+        site.plant = plant_of(*(line(code, planning, **more) for code in ("L01", "L02")))
+        plants.apply(site.conn, PLANNER, site.plant)
+
+
+def test_the_first_plan_is_published_by_itself(planner):
+    """An assisted plant without a plan gets its first one published, with its jobs; there was nothing to disturb."""
+    planner.site.order("1", "P1", 120, at(20))
+    planner.site.order("2", "P2", 60, at(20))
+    run = planner.replan()
+    assert (run.state, run.result["published"]) == ("done", 1)
+    assert sorted(planner.rows("select quantity from job")) == [(60,), (120,)]
+    plan = load_body(planner.site.conn, run.plan_id)
+    assert [order.late_minutes for order in plan.orders] == [0, 0]
+    assert {row.shift for row in plan.lines} == {"D"}
+
+
+def test_lines_planned_by_hand_wait_even_for_their_first_plan(planner):
+    """Manual planning means that a person publishes."""
+    planner.planning("manual")
+    planner.site.order("1", "P1", 120, at(20))
+    run = planner.replan()
+    assert run.result["published"] is None
+    assert {one["code"] for one in run.result["waits_for"]} == {"manual"}
+
+
+def test_the_same_input_moves_nothing(planner):
+    """Planned again without a cause, no lot moves."""
+    for number in range(6):
+        planner.site.order(str(number), f"P{number % 2 + 1}", 200, at(20, number // 2))
+    planner.replan()
+    again = planner.replan()
+    assert again.result["summary"]["lots_moved"] == 0
+    assert again.result["published"] == 2
+
+
+def test_an_assisted_line_gets_a_proposal(planner):
+    """A new order on assisted lines is proposed, and the newer proposal takes the older one's place."""
+    planner.site.order("1", "P1", 120, at(20))
+    planner.replan()
+    planner.site.order("2", "P1", 120, at(20))
+    first = planner.replan(reasons=[RunReason("order", "ERP1/2")])
+    assert first.result["published"] is None
+    assert {one["code"] for one in first.result["waits_for"]} == {"assisted"}
+    planner.site.order("3", "P1", 120, at(20))
+    planner.replan()
+    assert planner.rows("select state from plan order by id") == [("published",), ("superseded",), ("proposed",)]
+
+
+def test_an_automatic_line_publishes_inside_its_limits(planner):
+    """A new order on automatic lines is published with the reasons it was asked for."""
+    planner.planning("automatic")
+    planner.site.order("1", "P1", 120, at(20))
+    planner.replan()
+    planner.site.order("2", "P1", 120, at(20))
+    run = planner.replan(reasons=[RunReason("order", "ERP1/2")])
+    assert run.result["published"] == 2
+    ((event,),) = planner.rows("select body from outbox where type = 'mes.plan.published' and body ->> 'version' = '2'")
+    assert [(reason["kind"], reason["subject"]) for reason in event["reasons"]] == [("order", "ERP1/2")]
+    assert event["diff"]["lots_new"] >= 1
+
+
+def test_a_drag_is_a_proposal_with_its_verdict(planner):
+    """A moved lot goes where it was put, the verdict says what that does, and the published plan stands."""
+    planner.site.order("1", "P1", 120, at(20))
+    planner.site.order("2", "P2", 60, at(20))
+    base = planner.replan().plan_id
+    dragged = load_lots(planner.site.conn, base)[0]
+    other = {"L01": "L02", "L02": "L01"}[dragged.line]
+    run = planner.plan(kind="edit", changes=[MoveLot(dragged.lot_no, line=other, start_at=at(15))])
+    assert run.error is None
+    (put,) = [one for one in load_lots(planner.site.conn, run.plan_id) if one.order == dragged.order]
+    assert (put.line, put.pinned) == (other, True)
+    assert put.start_at >= at(15)
+    assert run.result["summary"]["lots_moved"] >= 1
+    assert dragged.order in [one["order"] for one in run.result["pushed"]]
+    assert published_id(planner.site.conn) == base
+
+
+def test_a_drag_that_breaks_a_promise_says_so(planner):
+    """Put so late that its order misses its date, the verdict names the order."""
+    order = planner.site.order("1", "P1", 60, at(12))
+    base = planner.replan().plan_id
+    (dragged,) = load_lots(planner.site.conn, base)
+    run = planner.plan(kind="edit", changes=[MoveLot(dragged.lot_no, start_at=at(18))])
+    assert run.result["breaks"] == [order]
+
+
+def test_an_impossible_drag_is_refused_with_its_reason(planner):
+    """A lot cannot go to a line that does not make it, nor can one that is not there."""
+    planner.site.order("1", "P1", 60, at(12))
+    planner.replan()
+    run = planner.plan(kind="edit", changes=[MoveLot(1, line="L09")])
+    assert run.state == "failed"
+    assert "/changes/0" in run.error
+    assert planner.plan(kind="edit", changes=[PinLot(77)]).state == "failed"
+
+
+def test_a_promise_changes_nothing(planner):
+    """Asked when an order could be, the answer is a date; nothing is kept but the answer."""
+    planner.site.order("1", "P1", 660, at(20))
+    planner.replan()
+    before = planner.rows("select count(*) from plan")
+    run = planner.plan(kind="promise", changes=[ChangeOrder("?/1", item="P2", quantity=Decimal(60))])
+    (promise,) = run.result["promises"]
+    assert run.error is None
+    assert NOW.isoformat() < promise["completed_at"] <= at(20).isoformat()
+    assert run.plan_id is None
+    assert planner.rows("select count(*) from plan") == before
+
+
+def test_what_nobody_can_make_is_told(planner):
+    """An order without a released route is refused as a promise and unplanned in a plan."""
+    planner.site.item("P9")
+    run = planner.plan(kind="promise", changes=[ChangeOrder("?/1", item="P9", quantity=Decimal(60))])
+    assert (run.state, "P9" in run.error) == ("failed", True)
+
+
+def test_a_plan_is_made_for_finished_orders_too(planner):
+    """With nothing left to make there is an empty plan that knows the orders it was made for."""
+    assert planner.replan().result["published"] == 1
+
+
+class Stand_in:
+    """A solver that answers what a test wants it to."""
+
+    def __init__(self, child, answer):
+        self.child, self.change = child, answer
+
+    def warm(self):
+        self.child.warm()
+
+    def work(self, task, look):
+        return self.change(self.child.work(task, look))
+
+    def close(self):
+        """The real one goes on."""
+
+
+def test_a_plan_that_breaks_a_rule_is_not_kept(planner, warm):
+    """Whatever the solver says, the checker has the last word: the run fails with the reasons, nothing is saved."""
+    planner.site.order("1", "P1", 120, at(20))
+
+    def in_the_past(outcome):
+        early = [replace(one, start_at=one.start_at - timedelta(days=1)) for one in outcome.plan.lots]
+        return Outcome(replace(outcome.plan, lots=tuple(early)), complete=True)
+
+    planner.desk.child = Stand_in(warm, in_the_past)
+    run = planner.plan(kind="replan")
+    assert run.state == "failed"
+    assert "is not kept" in run.error
+    assert planner.rows("select count(*) from plan") == [(0,)]
+
+
+def test_a_solver_without_an_answer_fails_the_run(planner, warm):
+    """No plan in time is an error with its reason."""
+    planner.site.order("1", "P1", 120, at(20))
+    planner.desk.child = Stand_in(warm, lambda _: Outcome(None, complete=False, error="It ended"))
+    assert planner.plan(kind="replan").error.startswith("It ended")
+
+
+def test_an_answer_on_gone_ground_is_asked_for_again(planner, warm):
+    """When somebody publishes while an automatic run is worked on, it ends superseded and is asked for anew."""
+    order = planner.site.order("1", "P1", 120, at(20))
+
+    def meanwhile(outcome):
+        saved = save_plan(planner.site.conn, PLANNER, body(lot(1, order, "L01", at(9), at(11), 120)))
+        publish(planner.site.conn, PLANNER, saved, None)
+        planner.site.conn.commit()
+        return outcome
+
+    planner.desk.child = Stand_in(warm, meanwhile)
+    run = planner.replan(reasons=[RunReason("shortage", "CMP")])
+    assert run.state == "superseded"
+    ((again, reasons),) = planner.rows("select id, reasons from plan_run where state = 'waiting'")
+    assert [reason["kind"] for reason in reasons] == ["shortage"]
+    planner.desk.child = warm
+    assert planner.desk.work_once()
+    planner.site.conn.rollback()
+    assert load_run(planner.site.conn, again).state == "done"
+
+
+def test_a_run_that_fells_planners_is_given_up(planner):
+    """After three tries a run is failed instead of felling planners for ever."""
+    planner.site.order("1", "P1", 120, at(20))
+    run_id = planner.ask(kind="replan")
+    planner.site.conn.execute("update plan_run set tries = 3")
+    planner.site.conn.commit()
+    planner.desk.work_once()
+    planner.site.conn.rollback()
+    assert "fell 3 times" in load_run(planner.site.conn, run_id).error
+
+
+# ---- the process
+PROGRAM = """
+import sys
+from mes.settings import Settings
+from scheduler.planner import main
+main(Settings(database_url=sys.argv[1]))
+"""
+
+
+@pytest.fixture
+def start(database_url):
+    """Starts planner processes; what still runs at the end is stopped."""
+    running = []
+
+    def start():
+        running.append(subprocess.Popen([sys.executable, "-c", PROGRAM, database_url]))
+        return running[-1]
+
+    yield start
+    for process in running:
+        process.kill()
+        process.wait()
+
+
+def until(true, what):
+    deadline = mono() + WAIT_S
+    while not (found := true()):
+        assert mono() < deadline, what
+        threading.Event().wait(0.05)
+    return found
+
+
+def state_of(conn, run_id):
+    conn.rollback()
+    return load_run(conn, run_id).state
+
+
+def test_the_process_answers_and_drains(planner, start):
+    """`mes plan serve` answers a re-plan and an edit, and ends by itself on SIGTERM."""
+    planner.site.order("1", "P1", 120, at(20))
+    run_id = planner.ask(TRACKER, kind="replan", automatic=True)
+    process = start()
+    until(lambda: state_of(planner.site.conn, run_id) == "done", "the re-plan is answered")
+    edit = planner.ask(kind="edit", changes=[PinLot(1)])
+    until(lambda: state_of(planner.site.conn, edit) == "done", "the edit is answered")
+    process.terminate()
+    assert process.wait(WAIT_S) == 0
+
+
+def test_a_killed_planner_leaves_the_published_plan(planner, start):
+    """kill -9 while it plans: the published plan stands, nothing half is left, and another planner answers the run."""
+    planner.site.order("1", "P1", 120, at(20))
+    published = planner.replan().plan_id
+    for number in range(2, 40):
+        planner.site.order(str(number), f"P{number % 2 + 1}", 100 + number, at(20, number % 4))
+    run_id = request_run(planner.site.conn, PLANNER, kind="replan", time_limit_s=30.0)
+    planner.site.conn.commit()
+    process = start()
+    until(lambda: load_progress(planner.site.conn, run_id), "it plans")
+    os.kill(process.pid, signal.SIGKILL)
+    process.wait()
+    planner.site.conn.rollback()
+    assert published_id(planner.site.conn) == published
+    assert planner.rows("select count(*) from plan") == [(1,)]
+    planner.site.conn.execute("update plan_run set time_limit_s = 0.3")
+    planner.site.conn.commit()
+    start()
+    until(lambda: state_of(planner.site.conn, run_id) == "done", "another planner answers")
+
+
+def load_progress(conn, run_id):
+    conn.rollback()
+    return load_run(conn, run_id).progress
