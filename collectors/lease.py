@@ -22,7 +22,7 @@ from mes.domain.plant import Plant
 from mes.errors import MesError, UnavailableError
 from mes.formats.plant_file import plant_from
 from mes.store.house import load_clock
-from mes.store.plant import tag_numbers, version_at
+from mes.store.plant import tag_numbers, version_at, version_mark
 from mes.store.pool import AWAY, Connection, connect
 from mes.store.sample import Beat, SourceLease, release_sources, renew_sources, take_source
 
@@ -35,7 +35,7 @@ _log = structlog.get_logger("collectors.lease")
 class Orders:
     """What the plant model in force wants heard here."""
 
-    version_id: int
+    mark: str
     assignments: Mapping[str, Assignment]
     clock: Clock
 
@@ -85,7 +85,7 @@ class Keeper:
         self._conn: Connection | None = None
         self._wanted: frozenset[str] = frozenset()
         self._owned: dict[str, int] = {}
-        self._version: tuple[int, Clock] | None = None
+        self._known: tuple[str, Clock] | None = None
         self._looked_s = -LOOK_S
         self._away = False
 
@@ -144,17 +144,20 @@ class Keeper:
     def _look(self, conn: Connection) -> None:
         """Read the plant in force, and tell when it is another one."""
         clock = load_clock(conn)
-        version = version_at(conn, clock.now())
-        if version is None or self._version == (version.id, clock):
+        now = clock.now()
+        mark = version_mark(conn, now)
+        if mark is None or self._known == (mark, clock):
             return
+        version = version_at(conn, now)
+        assert version is not None
         assignments = assignments_of(plant_from(version.document), tag_numbers(conn), self._shard)
         unwanted = [source for source in self._owned if source not in assignments]
         release_sources(conn, self._owner, unwanted)
         for source in unwanted:
             del self._owned[source]
         self._wanted = frozenset(assignments)
-        self._household.ordered(Orders(version.id, assignments, clock))
-        self._version = version.id, clock
+        self._household.ordered(Orders(mark, assignments, clock))
+        self._known = mark, clock
 
     def _leave(self, conn: Connection) -> None:
         self._renew(conn)
