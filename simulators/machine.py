@@ -27,10 +27,14 @@ class Run:
     order: str = ""
     items: dict[str, str] = field(default_factory=dict)
     setups_ms: dict[str, int] = field(default_factory=dict)
+    aside: set[str] = field(default_factory=set)
 
     def take_job(self, command: Command) -> None:
         """Feed another order from the next piece on; an empty one lets the line run dry."""
         self.feeding = bool(command.order)
+        self.aside.discard(command.order)
+        if command.aside:
+            self.aside.add(command.aside)
         if self.feeding:
             self.order = command.order
             self.items[command.order] = command.item or self.flow.item
@@ -104,7 +108,10 @@ class Machine:
         self.inbox: deque[str] = deque()
         self.good = 0
         self.reject = 0
+        self.aside = 0
+        self.missing = ""
         self.order = ""
+        self.order_since = 0
         self._open = False
         self._open_at = NEVER
         self._down_until = NEVER
@@ -291,6 +298,9 @@ class Machine:
         if self._working:
             return
         order = self._next_order()
+        while order is not None and self._strands(order):
+            self._put_aside()
+            order = self._next_order()
         if order is None:
             self._wait(t)
         elif order != self.order:
@@ -305,8 +315,16 @@ class Machine:
         if self._waiting_since == NEVER:
             self._waiting_since = t if self._shown_state == "running" else t - self._patience_ms
 
+    def _strands(self, order: str) -> bool:
+        """Whether the next piece lacks a component and its order is not waited for."""
+        return order in self.run.aside and self.up is not None and bool(self._lacking(order))
+
+    def _put_aside(self) -> None:
+        self.aside += 1
+        self._pop()
+
     def _load(self, t: int, order: str) -> None:
-        self.order = order
+        self.order, self.order_since = order, t
         self.shared.out.append(Loaded(t, self.pace.code, order))
         self._setup_left = self.run.setups_ms.get(order, 0)
         self._waiting_since = NEVER
@@ -329,18 +347,31 @@ class Machine:
 
     def _take(self, order: str) -> bool:
         """Take a piece and what is built into it; False when a component is missing."""
-        item = self.run.item(order)
-        needs = [((self.run.location, use.item), use.per_piece) for use in self.uses if use.of == item]
-        pieces = self.pace.pieces_per_cycle
-        if any(self.shared.stock.get(where, 0.0) + 1e-9 < per_piece * pieces for where, per_piece in needs):
+        self.missing = self._lacking(order)
+        if self.missing:
             return False
-        for where, per_piece in needs:
-            self.shared.stock[where] -= per_piece * pieces
+        for where, quantity in self._needs(order):
+            self.shared.stock[where] -= quantity
         if self.up is not None:
-            self.inbox.popleft()
-            if self.up.held:
-                self.shared.woken.append(self.up)
+            self._pop()
         return True
+
+    def _pop(self) -> None:
+        self.inbox.popleft()
+        if self.up is not None and self.up.held:
+            self.shared.woken.append(self.up)
+
+    def _needs(self, order: str) -> list[tuple[tuple[str, str], float]]:
+        """What a cycle takes from the side of the line: (location, item) and how much."""
+        item, pieces = self.run.item(order), self.pace.pieces_per_cycle
+        return [((self.run.location, use.item), use.per_piece * pieces) for use in self.uses if use.of == item]
+
+    def _lacking(self, order: str) -> str:
+        """The first component of which there is not enough for a cycle; empty when nothing is missing."""
+        lacking = (
+            where for where, quantity in self._needs(order) if self.shared.stock.get(where, 0.0) + 1e-9 < quantity
+        )
+        return next(lacking, ("", ""))[1]
 
     def _cycle_ms(self, t: int) -> int:
         factor = self._slow if t < self._slow_until else 1.0

@@ -216,6 +216,8 @@ class Machines:
                 "state": machine.state,
                 "code": machine.code,
                 "order": machine.order,
+                "order_since": to_iso(machine.order_since),
+                "missing": machine.missing,
                 "good": machine.good,
                 "reject": machine.reject,
                 "shown": dict(machine.counters.shown),
@@ -226,7 +228,10 @@ class Machines:
             {"location": location, "item": item, "quantity": quantity}
             for (location, item), quantity in self.truth.shared.stock.items()
         ]
-        lines = {code: {"order": run.order, "feeding": run.feeding} for code, run in self.truth.runs.items()}
+        lines = {
+            code: {"order": run.order, "feeding": run.feeding, "wip": self.truth.wip(code)}
+            for code, run in self.truth.runs.items()
+        }
         return {
             "now": to_iso(self.anchor.now()),
             "speed": self.anchor.speed,

@@ -111,6 +111,11 @@ class Truth:
         self._push(at, _COMMAND, command)
         return self.advance(at)
 
+    def wip(self, line: str) -> int:
+        """Pieces between the first machine's counter and the last one's."""
+        machines = list(self._of_run(line))
+        return sum(m.held + len(m.inbox) + m.in_work for m in machines[1:]) + machines[0].held
+
     def _check(self, command: Command) -> None:
         known: dict[str, Any] = {
             "machine": self.machines,

@@ -22,8 +22,8 @@ class Command:
     stop: `machine` goes to `state` for `minutes`, showing `code`; clear ends it. count: `n` good pieces (and `reject`)
     more appear at `machine`'s counters. reset: its counters fall to 0. slow: its cycles take `factor` times as long for
     `minutes`. job: `line` makes `order` of `item` from its next piece on, each machine set up for `minutes`; an empty
-    order lets it run dry. deliver: `quantity` of `item` reaches `location`. reboot: the device server `source` is gone
-    for `minutes`, its counters `kept` or not.
+    order lets it run dry; pieces of the order `aside` that lack a component are put aside. deliver: `quantity` of
+    `item` reaches `location`. reboot: the device server `source` is gone for `minutes`, its counters `kept` or not.
     """
 
     do: str
@@ -38,6 +38,7 @@ class Command:
     factor: float = 1.0
     order: str = ""
     item: str = ""
+    aside: str = ""
     location: str = ""
     quantity: float = 0.0
     kept: bool = True

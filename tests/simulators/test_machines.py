@@ -153,7 +153,7 @@ def test_the_door_does_things_to_machines(program: Program) -> None:
     now = program.now()
     assert now["machines"]["L02-M1"]["state"] == "fault"
     assert now["machines"]["L02-M1"]["code"] == "E201"
-    assert now["lines"]["L04"] == {"order": "MO-1", "feeding": True}
+    assert now["lines"]["L04"] == {"order": "MO-1", "feeding": True, "wip": now["lines"]["L04"]["wip"]}
     program.do("/clear", machine="L02-M1")
     assert program.now()["machines"]["L02-M1"]["state"] == "running"
     assert program.stop() == 0

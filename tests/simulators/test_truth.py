@@ -79,7 +79,7 @@ def test_pieces_are_conserved_along_the_line(seed: int, commands: list[tuple[int
     truth, _ = run(LONG, *commands, seed=seed)
     for line in PLANT.lines:
         for before, after in pairwise(truth.machines[code] for code in line.machines):
-            entered = after.good + after.reject + after.in_work
+            entered = after.good + after.reject + after.in_work + after.aside
             assert before.good == before.held + len(after.inbox) + entered
             assert len(after.inbox) <= WORLD.flows[line.code].buffer
 
@@ -255,3 +255,19 @@ def test_a_command_for_a_stranger_is_refused() -> None:
     truth = Truth(PLANT, WORLD, 1, BEGIN)
     with pytest.raises(KeyError, match="no machine 'L09-M1' here"):
         truth.command(BEGIN + 1, Command("stop", machine="L09-M1"))
+
+
+def test_pieces_that_lack_a_component_are_put_aside_for_another_order() -> None:
+    """A line that starved goes on with another order; what was stranded on it is neither lost nor in the way."""
+    truth, _ = run(8 * 60, (5, Command("job", line="L01", order="A", item="AC-35")))
+    first, second = truth.machines["L01-M1"], truth.machines["L01-M2"]
+    assert second.missing == "CMP-12"
+    stranded = truth.wip("L01")
+    truth.command(truth.at + 1, Command("job", line="L01", order="B", item="AC-26", minutes=20))
+    truth.advance(truth.at + HOUR_MS)
+    assert (second.order, second.state) == ("A", "starved")
+    truth.command(truth.at + 1, Command("job", line="L01", order="B", item="AC-26", minutes=20, aside="A"))
+    truth.advance(truth.at + HOUR_MS)
+    assert (second.order, second.missing) == ("B", "")
+    assert 0 < second.aside <= stranded
+    assert first.good == first.held + len(second.inbox) + second.good + second.in_work + second.aside
