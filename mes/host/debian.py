@@ -268,9 +268,10 @@ def _unpack(package: Path, root: Path) -> None:
 def _run_quietly(*argv: str) -> str:
     done = subprocess.run(argv, capture_output=True, text=True, check=False)
     if done.returncode != 0:
-        raise SetupError(
-            f"{argv[0]} failed: {done.stderr.strip()}", remedy="Check the free disk space and run this again."
+        why = next(
+            (line for line in done.stderr.split("\n") if "No space" in line), done.stderr.strip().split("\n")[-1]
         )
+        raise SetupError(f"{argv[0]} failed ({why})", remedy="Check the free disk space and run this again.")
     return done.stdout
 
 

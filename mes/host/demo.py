@@ -9,6 +9,7 @@ the published plant file, addresses, a key, and the anchor of plant time.
 
 from __future__ import annotations
 
+import json
 import re
 import shutil
 import sys
@@ -35,6 +36,7 @@ from mes.settings import Settings
 MONDAY = datetime(2026, 1, 5, 0, 0, tzinfo=UTC)
 """08:00 in Shanghai, when the demo plant's first shift begins."""
 SOURCES = Path(__file__).parents[2] / "simulators" / "demo"
+ERP_FILE = SOURCES / "erp.json"
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,13 +71,23 @@ class Demo:
             "machines", "--world", str(SOURCES / "world.toml"), "--seed", str(self.seed),
             "--truth", str(here.home / "truth.jsonl"), *time,
         )  # fmt: skip
-        erp = ("erp", "--api", here.http_url, "--key", keys["erp"], "--documents", str(SOURCES / "erp.json"), *time)
-        people = ("people", "--api", here.http_url, "--key", keys["people"], "--seed", str(self.seed), *time)
-        return [_simulator("machines", machines), _simulator("erp", erp), _simulator("people", people)]
+        erp = ("erp", "--api", here.http_url, "--documents", str(ERP_FILE), *time)
+        people = ("people", "--api", here.http_url, "--seed", str(self.seed), *time)
+        return [
+            _simulator(machines),
+            _simulator(erp, SIM_ERP_KEY=keys["erp"]),
+            _simulator(people, SIM_PEOPLE_KEY=keys["people"]),
+        ]
 
 
-def _simulator(name: str, words: Sequence[str]) -> Program:
-    return Program(f"sim-{name}", (sys.executable, "-m", "simulators", *words))
+def _simulator(words: Sequence[str], **environment: str) -> Program:
+    return Program(f"sim-{words[0]}", (sys.executable, "-m", "simulators", *words), environment=environment)
+
+
+def erp_system() -> str:
+    """What the simulated ERP calls itself in its documents."""
+    system: str = json.loads(ERP_FILE.read_text("utf-8"))["system"]
+    return system
 
 
 def fresh_database(server_url: str) -> str:
@@ -122,7 +134,7 @@ def furnish(database_url: str, plant_file: Path, anchor: Clock) -> dict[str, str
         save_clock(conn, anchor)
         plant.apply(conn, deed, read_plant(plant_file.read_text("utf-8")))
         return {
-            "erp": access.add_key(conn, deed, system="erp", scopes=["erp"]),
+            "erp": access.add_key(conn, deed, system=erp_system(), scopes=["erp"]),
             "people": access.add_key(
                 conn, deed, system="people", scopes=sorted(GRANTS["line_lead"] | GRANTS["planner"])
             ),

@@ -16,7 +16,7 @@ import os
 import signal
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -31,16 +31,22 @@ RESTART_S_MIN = 0.5
 RESTART_S_MAX = 30.0
 STEADY_S = 60.0
 """A child that ran this long begins its next back-off from the start."""
+BACK_S = 10.0
+"""A child that was started again and ran this long is said to be back."""
 SHORTEN_EVERY_S = 60.0
 
 
 @dataclass(frozen=True, slots=True)
 class Program:
-    """What to run; `restarts` tells whether its end is a fall (a server) or just its end (a script)."""
+    """What to run; `restarts` tells whether its end is a fall (a server) or just its end (a script).
+
+    What must not be seen in the list of processes, such as a key, goes into `environment`.
+    """
 
     name: str
     argv: tuple[str, ...]
     restarts: bool = True
+    environment: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(slots=True)
@@ -52,6 +58,8 @@ class _Child:
     due_at: float | None = None
     """When to start it again; None while it runs or when it may rest."""
     resting: bool = False
+    told: bool = False
+    """Its fall was said, its return not yet."""
 
 
 class Supervisor:
@@ -97,6 +105,9 @@ class Supervisor:
                 self._start_again_when_due(child)
             elif not child.resting and not processes.alive(child.pid):
                 self._note_end(child)
+            elif child.told and mono() - child.started_at > BACK_S:
+                child.told = False
+                self._say(f"{child.program.name} runs again")
         if mono() - self._shortened_at > SHORTEN_EVERY_S:
             self._shortened_at = mono()
             for name in self._children:
@@ -119,7 +130,8 @@ class Supervisor:
 
     def _launch(self, program: Program) -> int:
         argv = processes.own_command(program.argv, leash=signal.SIGTERM)
-        return processes.launch(argv, log=self.log_of(program.name), env=self._environment, cwd=Path.cwd())
+        environment = {**self._environment, **program.environment}
+        return processes.launch(argv, log=self.log_of(program.name), env=environment, cwd=Path.cwd())
 
     def _note_end(self, child: _Child) -> None:
         name = child.program.name
@@ -131,7 +143,9 @@ class Supervisor:
         child.falls = 1 if mono() - child.started_at > STEADY_S else child.falls + 1
         pause_s = min(RESTART_S_MAX, RESTART_S_MIN * 2 ** (child.falls - 1))
         child.due_at = mono() + pause_s
-        self._say(f"{name} has fallen and is started again in {pause_s:g} s (its log: {self.log_of(name)})")
+        if not child.told:
+            child.told = True
+            self._say(f"{name} has fallen and is started again until it stays (its log: {self.log_of(name)})")
 
     def _start_again_when_due(self, child: _Child) -> None:
         if child.due_at is not None and mono() >= child.due_at:

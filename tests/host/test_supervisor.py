@@ -10,7 +10,9 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from mes.host import processes
+import pytest
+
+from mes.host import processes, supervisor
 from mes.host.supervisor import Program, Supervisor
 
 SECONDS_AT_MOST = 30
@@ -20,12 +22,12 @@ def _python(name: str, code: str, *, restarts: bool = True) -> Program:
     return Program(name, (sys.executable, "-c", code), restarts=restarts)
 
 
-def _until(happened: Callable[[], bool], supervisor: Supervisor | None = None) -> None:
+def _until(happened: Callable[[], bool], children: Supervisor | None = None) -> None:
     deadline = time.monotonic() + SECONDS_AT_MOST
     while not happened():
         assert time.monotonic() < deadline, "did not happen"
-        if supervisor is not None:
-            supervisor.look()
+        if children is not None:
+            children.look()
         time.sleep(0.02)
 
 
@@ -34,22 +36,45 @@ def _lines(path: Path) -> list[str]:
 
 
 def test_a_fallen_child_is_started_again_with_growing_pauses(tmp_path: Path) -> None:
-    """A child that ends by itself comes back, later each time, and its falls are counted."""
+    """A child that ends by itself comes back, later each time; its fall is said once."""
     said: list[str] = []
-    with Supervisor(tmp_path, os.environ, said.append) as supervisor:
-        supervisor.start(_python("falls", "print('began', flush=True)"))
-        _until(lambda: len(_lines(tmp_path / "falls.log")) == 3, supervisor)
-        _until(lambda: supervisor.falls() == {"falls": 3}, supervisor)
-    assert [line.split(" in ")[1].split(" (")[0] for line in said] == ["0.5 s", "1 s", "2 s"]
+    with Supervisor(tmp_path, os.environ, said.append) as children:
+        children.start(_python("falls", "import time; print(time.monotonic(), flush=True)"))
+        _until(lambda: len(_lines(tmp_path / "falls.log")) == 3, children)
+    began = [float(line) for line in _lines(tmp_path / "falls.log")]
+    assert began[1] - began[0] >= 0.5
+    assert began[2] - began[1] >= 1.0
+    assert [line.split(" (")[0] for line in said] == ["falls has fallen and is started again until it stays"]
+
+
+def test_a_child_that_stays_is_said_to_be_back(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever read that it fell also reads that it runs again, once."""
+    monkeypatch.setattr(supervisor, "BACK_S", 0.2)
+    said: list[str] = []
+    code = "import pathlib, time; p = pathlib.Path('was here'); p.exists() and time.sleep(600); p.touch()"
+    monkeypatch.chdir(tmp_path)
+    with Supervisor(tmp_path, os.environ, said.append) as children:
+        children.start(_python("once", code))
+        _until(lambda: len(said) == 2, children)
+        children.look()
+    assert said[1:] == ["once runs again"]
+
+
+def test_a_key_is_handed_over_unseen(tmp_path: Path) -> None:
+    """What stands in a program's own environment reaches it and nobody else's list of processes."""
+    program = Program("keyed", (sys.executable, "-c", "import os; print(os.environ['KEY'])"), environment={"KEY": "k"})
+    with Supervisor(tmp_path, os.environ) as children:
+        children.start(program)
+        _until(lambda: _lines(tmp_path / "keyed.log") == ["k"])
 
 
 def test_a_script_may_end(tmp_path: Path) -> None:
     """A program that is expected to end is not started again."""
-    with Supervisor(tmp_path, os.environ) as supervisor:
-        pid = supervisor.start(_python("script", "print('once')", restarts=False))
-        _until(lambda: not processes.alive(pid), supervisor)
-        supervisor.look()
-        assert supervisor.falls() == {}
+    with Supervisor(tmp_path, os.environ) as children:
+        pid = children.start(_python("script", "print('once')", restarts=False))
+        _until(lambda: not processes.alive(pid), children)
+        children.look()
+        assert children.falls() == {}
         assert _lines(tmp_path / "script.log") == ["once"]
 
 
@@ -61,8 +86,8 @@ def test_all_are_asked_to_stop_and_may_finish(tmp_path: Path) -> None:
         "print('up', flush=True)\n"
         "time.sleep(600)"
     )
-    with Supervisor(tmp_path, os.environ) as supervisor:
-        pids = [supervisor.start(_python(name, code)) for name in ("one", "two")]
+    with Supervisor(tmp_path, os.environ) as children:
+        pids = [children.start(_python(name, code)) for name in ("one", "two")]
         _until(lambda: _lines(tmp_path / "one.log") == _lines(tmp_path / "two.log") == ["up"])
     assert not any(processes.alive(pid) for pid in pids)
     assert _lines(tmp_path / "one.log") == _lines(tmp_path / "two.log") == ["up", "tidied"]
@@ -78,8 +103,8 @@ def test_who_does_not_listen_is_ended_with_its_own_children(tmp_path: Path) -> N
         "time.sleep(600)"
     )
     said: list[str] = []
-    with Supervisor(tmp_path, os.environ, said.append) as supervisor:
-        pid = supervisor.start(_python("deaf", code))
+    with Supervisor(tmp_path, os.environ, said.append) as children:
+        pid = children.start(_python("deaf", code))
         _until(lambda: len(_lines(tmp_path / "deaf.log")) == 1)
     grandchild = int(_lines(tmp_path / "deaf.log")[0])
     _until(lambda: not processes.alive(pid) and not processes.alive(grandchild))
