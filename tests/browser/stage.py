@@ -24,7 +24,7 @@ from api.live.stream import open_stream
 from dashboards.serve import build_id, mount
 from mes import clock
 from mes.clock import Clock
-from tests.browser import board_scene, page_scenes, scenes
+from tests.browser import board_scene, page_scenes, scenes, station_scene
 
 Scene = Callable[[str], Any]
 
@@ -109,6 +109,8 @@ def running(stage: Stage, port: int = 0) -> Iterator[str]:
 
 def scene(topic: str, lines: int = 5) -> Any:
     """The image of a topic, or the answer of a path; None where there is none."""
+    if topic.startswith("station:"):
+        return station_scene.station(topic.removeprefix("station:"))
     drawn: dict[str, Callable[[], Any]] = {
         "wall": lambda: scenes.wall(lines),
         "board": lambda: board_scene.board(lines),

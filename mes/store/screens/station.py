@@ -107,6 +107,8 @@ class StationImage:
     stops: tuple[StopImage, ...]
     said: tuple[SaidImage, ...]
     calls: dict[str, CallImage]
+    components: tuple[str, ...]
+    """Item codes that are components of something: scanned where the job does not use them, they are the wrong part."""
     shift: ShiftImage | None = None
     job: str | None = None
     phase: str | None = None

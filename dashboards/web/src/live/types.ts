@@ -350,6 +350,7 @@ export interface StationImage {
   stops: Array<StopImage>;
   said: Array<SaidImage>;
   calls: Record<string, CallImage>;
+  components: Array<string>;
   shift?: ShiftImage;
   job?: string;
   phase?: string;
