@@ -15,6 +15,7 @@ from fractions import Fraction
 from functools import cached_property
 
 from mes.domain.calendar import Calendar
+from mes.domain.material.shortage import OVERDUE_US
 from mes.domain.plan import Lot
 from mes.domain.plan_diff import still_ahead
 from mes.domain.plant import Plant
@@ -32,6 +33,7 @@ from scheduler.plan import PlanLot
 from scheduler.problem import Delivery, Done, Order, Problem, Product, Receipt, Stage, Stock, UnderWay
 
 MINUTE = timedelta(minutes=1)
+OVERDUE = timedelta(microseconds=OVERDUE_US)
 AHEAD_DAYS_MIN, AHEAD_DAYS_MAX, AFTER_DUE_DAYS = 28, 180, 14
 """The horizon: some days after the last due date, within these bounds."""
 
@@ -68,7 +70,7 @@ class Question:
     routeless: tuple[str, ...]
     unpaced: tuple[tuple[str, int], ...]
     made: Mapping[tuple[str, int, str, date, str], int]
-    """Pieces that entered under the job of (order, operation, line, shift-day, shift)."""
+    """Pieces done under the job of (order, operation, line, shift-day, shift)."""
 
 
 def question_of(basis: Basis, *, name: str, held_lines: frozenset[str] = frozenset()) -> Question:
@@ -95,6 +97,7 @@ class _Loader:
         self.now = whole_minute(basis.now)
         self.calendar = Calendar(basis.plant)
         self.products: dict[str, Product] = {}
+        self._stages: dict[tuple[int, str, str], tuple[Stage, ...]] = {}
 
     def question(self, name: str) -> Question:
         works = {row.order: self._work(row) for row in self.basis.orders}
@@ -123,7 +126,7 @@ class _Loader:
             finished=tuple(code for code, work in works.items() if work is not None and code not in open_works),
             routeless=tuple(code for code, work in works.items() if work is None),
             unpaced=tuple((code, seq) for code, work in open_works.items() for seq in self._unpaced(work)),
-            made={(j.order, j.operation_seq, j.line, j.shift_day, j.shift): j.entered for j in self.basis.jobs},
+            made={(j.order, j.operation_seq, j.line, j.shift_day, j.shift): j.done for j in self.basis.jobs},
         )
 
     # ---- orders
@@ -153,15 +156,20 @@ class _Loader:
     def _own_steps(self, row: OpenOrder) -> list[RouteStep]:
         return self._steps.get((row.id if row.has_operations else 0, row.item, row.revision), [])
 
+    def _stages_of(self, row: OpenOrder) -> tuple[Stage, ...]:
+        key = (row.id if row.has_operations else 0, row.item, row.revision)
+        if key not in self._stages:
+            self._stages[key] = routes.stages_of(self.basis.plant, self._own_steps(row))
+        return self._stages[key]
+
     def _unpaced(self, work: _Work) -> tuple[int, ...]:
         return routes.unpaced(self.basis.plant, self._own_steps(work.row))
 
     def _work(self, row: OpenOrder) -> _Work | None:
         """The order as far as it is; None when it has no route, and so nothing anybody could make."""
-        steps = self._own_steps(row)
-        if not steps:
+        stages = self._stages_of(row)
+        if not stages:
             return None
-        stages = routes.stages_of(self.basis.plant, steps)
         done = _done(stages, self._progress.get(row.id, ()))
         left = left_of(pieces_of(row.quantity), stages, done)
         return _Work(row, self._product(row, stages), stages, done, left)
@@ -220,7 +228,7 @@ class _Loader:
             key = (job.order, job.operation_seq)
             left = _left_at(work, job.operation_seq) - claimed.get(key, 0)
             lot = first.get((*key, job.line))
-            rest = self._rest(works, lot) if lot is not None else job.quantity - job.entered
+            rest = self._rest(works, lot) if lot is not None else job.quantity - job.done
             if min(left, rest) > 0:
                 claimed[key] = claimed.get(key, 0) + min(left, rest)
                 started_at = min(job.started_at or self.now, self.now)
@@ -258,12 +266,15 @@ class _Loader:
         return until if minutes and any(lot.start_at < until for lot in ahead) else None
 
     def _receipts(self) -> tuple[Receipt, ...]:
-        """Receipts of items somebody counts; what is overdue may come any moment."""
+        """Receipts of items somebody counts; what is overdue is taken to come a while from now."""
         return tuple(
-            Receipt(row.item, row.quantity, max(row.expected_at, self.now), row.ref)
+            Receipt(row.item, row.quantity, self._expected(row.expected_at), row.ref)
             for row in self.basis.receipts
             if row.item in self.basis.stock
         )
+
+    def _expected(self, at: datetime) -> datetime:
+        return at if at >= self.now else self.now + OVERDUE
 
 
 def whole_minute(at: datetime) -> datetime:
@@ -295,17 +306,13 @@ def _whole_deliveries(rows: Iterable[OrderDelivery]) -> Iterable[Delivery]:
 
 
 def _done(stages: Sequence[Stage], progress: Iterable[Progress]) -> tuple[Done, ...]:
-    entered: dict[int, int] = {}
+    done: dict[int, int] = {}
     good: dict[int, int] = {}
     for row in progress:
         seq = routes.stage_of(stages, row.operation_seq)
-        entered[seq] = entered.get(seq, 0) + row.entered
-        good[seq] = good.get(seq, 0) + row.good
-    return tuple(
-        Done(seq, max(entered[seq], good[seq], 0), max(good[seq], 0))
-        for seq in sorted(entered)
-        if entered[seq] > 0 or good[seq] > 0
-    )
+        done[seq] = done.get(seq, 0) + row.done
+        good[seq] = good.get(seq, 0) + max(row.good, 0)
+    return tuple(Done(seq, max(done[seq], good[seq]), good[seq]) for seq in sorted(done) if done[seq] or good[seq])
 
 
 def left_of(qty: int, stages: Sequence[Stage], done: Sequence[Done]) -> tuple[int, ...]:

@@ -38,6 +38,7 @@ TAKT = "takt"
 """Who publishes without a person."""
 TIME_LIMIT_S = {"edit": 0.5, "promise": 0.5, "scenario": 5.0, "replan": 5.0}
 TIME_LIMIT_S_MAX = 600.0
+NO_SUPPLY = ("quarantine",)
 JOBS_BACK = timedelta(days=3)
 VIOLATIONS_TOLD_MAX = 5
 _CHANGES: TypeAdapter[tuple[Change, ...]] = TypeAdapter(tuple[Change, ...])
@@ -131,8 +132,8 @@ def _basis(conn: Connection, plant: Plant, now: datetime, changes: Sequence[Chan
         routes=demand.load_routes(conn, revisions),
         components=demand.load_components(conn, revisions),
         progress=demand.load_progress(conn),
-        jobs=demand.load_jobs(conn, stations=list(plant.stations), from_day=(now - JOBS_BACK).date()),
-        stock=demand.load_stock(conn, [place.code for place in plant.location if place.kind != "quarantine"]),
+        jobs=demand.load_jobs(conn, from_day=(now - JOBS_BACK).date()),
+        stock=demand.load_stock(conn, [place.code for place in plant.location if place.kind not in NO_SUPPLY]),
         receipts=demand.load_receipts(conn),
         family_now=demand.load_families_now(conn, [line.counts_at for line in plant.line]),
         base=rearranged(before.lots if before else (), changes),

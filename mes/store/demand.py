@@ -13,7 +13,6 @@ from typing import Any
 
 from psycopg.rows import class_row
 
-from mes.domain.tracking.jobs import YIELD_PHASES
 from mes.store.pool import Connection
 
 
@@ -84,7 +83,7 @@ class Progress:
 
     order_id: int
     operation_seq: int
-    entered: int
+    done: int
     good: int
 
 
@@ -101,7 +100,7 @@ class JobProgress:
     quantity: int
     started_at: datetime | None
     running: bool
-    entered: int
+    done: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -207,47 +206,29 @@ def load_components(conn: Connection, revisions: Sequence[tuple[str, str]]) -> l
 
 
 def load_progress(conn: Connection) -> list[Progress]:
-    """How far the released orders are, by operation: good pieces that left their line, and what was rejected on it."""
+    """How far the released orders are, by operation."""
     with conn.cursor(row_factory=class_row(Progress)) as cur:
         return cur.execute(
             """
-            select c.order_id, c.operation_seq,
-                   (coalesce(sum(c.good) filter (where c.leaves), 0) + sum(c.reject))::int8 as entered,
-                   coalesce(sum(c.good) filter (where c.leaves), 0)::int8 as good
-            from shift_count c join production_order o on o.id = c.order_id and o.status = 'released'
-            where c.order_id <> 0 and c.phase = any(%(phases)s)
-            group by c.order_id, c.operation_seq order by c.order_id, c.operation_seq
-            """,
-            {"phases": list(YIELD_PHASES)},
+            select p.order_id, p.operation_seq, p.good + p.reject as done, p.good
+            from order_progress p join production_order o on o.id = p.order_id and o.status = 'released'
+            order by p.order_id, p.operation_seq
+            """
         ).fetchall()
 
 
-def load_jobs(conn: Connection, *, stations: Sequence[str], from_day: date) -> list[JobProgress]:
+def load_jobs(conn: Connection, *, from_day: date) -> list[JobProgress]:
     """Jobs of shift-days since `from_day`, and whatever older job a station works on now."""
     with conn.cursor(row_factory=class_row(JobProgress)) as cur:
         return cur.execute(
             """
-            with running as (
-                select distinct s.job_id from unnest(%(stations)s::text[]) as t (station)
-                cross join lateral (
-                    select job_id, to_at from job_span where station = t.station order by from_at desc limit 1) s
-                where s.to_at is null and s.job_id <> 0
-            )
-            select j.id as job_id, o.system || '/' || o.number as "order", j.operation_seq, j.line, j.shift_day,
-                   j.shift, j.quantity, (select min(from_at) from job_span where job_id = j.id) as started_at,
-                   j.id in (select job_id from running) as running,
-                   coalesce((select coalesce(sum(c.good) filter (where c.leaves), 0) + sum(c.reject)
-                             from shift_count c where c.job_id = j.id and c.job_id <> 0
-                               and c.phase = any(%(phases)s)), 0)::int8 as entered
-            from job j join production_order o on o.id = j.order_id
-            where j.shift_day >= %(from_day)s or j.id in (select job_id from running)
-            order by j.line, j.planned_start_at, j.id
+            select s.job_id, o.system || '/' || o.number as "order", s.operation_seq, s.line, s.shift_day, s.shift,
+                   s.quantity, s.started_at, s.state = 'running' as running, s.good + s.reject as done
+            from job_state s join production_order o on o.id = s.order_id
+            where s.shift_day >= %(from_day)s or s.job_id in (select job_id from job_span where to_at is null)
+            order by s.line, s.shift_day, s.sequence, s.job_id
             """,
-            {
-                "stations": list(stations),
-                "phases": list(YIELD_PHASES),
-                "from_day": from_day,
-            },
+            {"from_day": from_day},
         ).fetchall()
 
 
@@ -262,28 +243,10 @@ def load_receipts(conn: Connection) -> list[ExpectedReceipt]:
         ).fetchall()
 
 
-def load_stock(conn: Connection, supply_locations: Sequence[str]) -> dict[str, Decimal]:
-    """What the plant has of every item that was ever stated or counted somewhere; quarantine is no supply."""
+def load_stock(conn: Connection, locations: Sequence[str]) -> dict[str, Decimal]:
+    """What lies in these places of items that somebody ever stated or counted, together."""
     rows = conn.execute(
-        """
-        with newest as (
-            select distinct on (location, item) location, item, as_of from stock_statement
-            where location = any(%(locations)s) order by location, item, as_of desc
-        ), stated as (
-            select n.location, n.item, n.as_of, sum(s.on_hand) as quantity
-            from newest n join stock_statement s using (location, item, as_of)
-            group by n.location, n.item, n.as_of
-        )
-        select s.item, sum(
-            s.quantity
-            + coalesce((select sum(m.quantity) from stock_movement m
-                        where m.item = s.item and m.to_location = s.location and m.at > s.as_of), 0)
-            - coalesce((select sum(m.quantity) from stock_movement m
-                        where m.item = s.item and m.from_location = s.location and m.at > s.as_of), 0)
-            - coalesce((select sum(c.quantity) from consumption c
-                        where c.item = s.item and c.location = s.location), 0))
-        from stated s group by s.item order by s.item
-        """,
-        {"locations": list(supply_locations)},
+        "select item, sum(quantity) from balance where location = any(%(locations)s) group by item order by item",
+        {"locations": list(locations)},
     )
     return dict(rows.fetchall())

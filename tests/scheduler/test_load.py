@@ -174,7 +174,7 @@ def test_components_count_only_where_stock_is_known():
     assert (only.item, only.stage, only.qty_per) == ("CMP", 20, Decimal("1.25"))
     assert [substitute.item for substitute in only.substitutes] == ["CMP3"]
     assert [(row.item, row.qty) for row in asked.stock] == [("CMP", 40), ("CMP3", 0)]
-    assert [(row.item, row.at, row.ref) for row in asked.receipts] == [("CMP", NOW, "ERP1/PO/1")]
+    assert [(row.item, row.at, row.ref) for row in asked.receipts] == [("CMP", at(10), "ERP1/PO/1")]
 
 
 def test_an_orders_own_components_and_operations_win():
@@ -229,7 +229,7 @@ def test_running_work_keeps_its_line():
 
 def test_running_work_nobody_planned_is_the_rest_of_its_job():
     """A job started on a line the plan does not know has its own quantity."""
-    asked = problem(order(1), jobs=[job("ERP1/1", "L02", quantity=50, entered=20, started_at=None)])
+    asked = problem(order(1), jobs=[job("ERP1/1", "L02", quantity=50, done=20, started_at=None)])
     assert [(work.line, work.qty, work.start_at) for work in asked.under_way] == [("L02", 30, NOW)]
 
 
@@ -240,7 +240,7 @@ def test_a_waiting_job_is_not_under_way():
 
 def test_more_than_is_wanted_is_not_under_way():
     """A job larger than what is left of its order has only that left."""
-    asked = problem(order(1), jobs=[job("ERP1/1", quantity=500, entered=0)], progress=[Progress(1, 10, 90, 90)])
+    asked = problem(order(1), jobs=[job("ERP1/1", quantity=500, done=0)], progress=[Progress(1, 10, 90, 90)])
     assert [work.qty for work in asked.under_way] == [10]
 
 
