@@ -128,6 +128,7 @@ def save_plan(
         action="plan.save",
         subject=f"plan/{plan_id}",
         detail={"run_id": run_id, "base_plan_id": base_plan_id, "objective": body.objective, "lots": len(body.lots)},
+        touches=[Touch("plan", (str(plan_id),), "proposed")],
         rooms=("plan",),
     )
     return plan_id

@@ -146,7 +146,8 @@ def test_publishing_tells_everybody(site):
             "start_at": "2026-01-05T00:00:00Z", "end_at": "2026-01-05T01:00:00Z",
         }
     ]  # fmt: skip
-    assert rows(site.conn, "select keys from touched where kind = 'plan'") == [([str(plan_id)],)]
+    touched = rows(site.conn, "select keys, why from touched where kind = 'plan' order by id")
+    assert touched == [([str(plan_id)], "proposed"), ([str(plan_id)], "published")]
 
 
 def test_publishing_against_another_plan_is_refused_with_the_difference(site):
