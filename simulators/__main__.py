@@ -16,6 +16,7 @@ DEMO = Path(__file__).parent / "demo"
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, help=__doc__)
 
 PlantFile = Annotated[Path, typer.Option("--plant", help="Plant model file.", exists=True, dir_okay=False)]
+WorldFile = Annotated[Path, typer.Option("--world", help="What is true beyond it.", exists=True, dir_okay=False)]
 PlantAt = Annotated[str, typer.Option("--plant-at", help="Plant time at --wall-at, RFC 3339; default now.")]
 WallAt = Annotated[str, typer.Option("--wall-at", help="This machine's time at which --plant-at holds; default now.")]
 Speed = Annotated[float, typer.Option("--speed", help="How many seconds of plant time pass in a second.")]
@@ -28,7 +29,7 @@ TruthFile = Annotated[Path | None, typer.Option("--truth", help="Write the truth
 def machines(
     *,
     plant: PlantFile = DEMO / "plant.toml",
-    world_file: Annotated[Path, typer.Option("--world", exists=True, dir_okay=False)] = DEMO / "world.toml",
+    world_file: WorldFile = DEMO / "world.toml",
     seed: Seed = 1,
     speed: Speed = 1.0,
     plant_at: PlantAt = "",
@@ -65,6 +66,29 @@ def erp(
     data = json.loads(documents.read_text(encoding="utf-8"))
     zone = plantfile.read(plant).zone
     Erp(data, Api(api, key), anchor(plant_at, wall_at, speed), zone, log).run(control_port)
+
+
+@app.command()
+def people(
+    *,
+    api: Annotated[str, typer.Option(help="Where the product listens.")] = "http://127.0.0.1:8000",
+    key: Annotated[str, typer.Option(envvar="SIM_PEOPLE_KEY", help="API key of the people.")] = "",
+    door: Annotated[str, typer.Option("--machines", help="The machines' control URL; else only hands work.")] = "",
+    plant: PlantFile = DEMO / "plant.toml",
+    world_file: WorldFile = DEMO / "world.toml",
+    seed: Seed = 1,
+    speed: Speed = 1.0,
+    plant_at: PlantAt = "",
+    wall_at: WallAt = "",
+    truth: TruthFile = None,
+    publish: Annotated[bool, typer.Option(help="A planner among them publishes the first plan.")] = True,
+    control_port: ControlPort = 0,
+) -> None:
+    """Be the people: start and switch jobs, work and scan at manual lines, confirm, bring parts, call for help."""
+    from simulators.people import Options, People
+
+    options = Options(anchor(plant_at, wall_at, speed), api, key, door, seed, truth, publish, control_port)
+    People(plantfile.read(plant), world.read(world_file), options).run()
 
 
 @app.command()

@@ -213,6 +213,7 @@ class Machines:
         """Plant time; of each machine its state, code, order, pieces made and counters shown; stock at the lines."""
         machines = {
             code: {
+                "line": machine.run.flow.code,
                 "state": machine.state,
                 "code": machine.code,
                 "order": machine.order,

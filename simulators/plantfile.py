@@ -101,6 +101,13 @@ class Plant:
     tags: tuple[Tag, ...]
     shifts: dict[str, Shift]
     exceptions: tuple[CalendarException, ...] = ()
+    setups: tuple[tuple[str, str, str, float], ...] = ()
+    stores: tuple[str, ...] = ()
+
+    def changeover(self, line: str, before: str, after: str) -> float:
+        """Minutes from one family to another on a line; what is written for the line wins, what is not written is 0."""
+        rows = [row for row in self.setups if row[1:3] == (before, after) and row[0] in {"", line}]
+        return max(rows, key=lambda row: row[0])[3] if rows else 0.0
 
     def line(self, code: str) -> Line:
         """The line with this code; KeyError when there is none."""
@@ -140,6 +147,10 @@ def parse(data: dict[str, Any]) -> Plant:
         tags=tuple(_tag(row) for row in data.get("tag", [])),
         shifts={row["code"]: _shift(row) for row in data.get("shift", [])},
         exceptions=tuple(_exception(row) for row in data.get("calendar_exception", [])),
+        stores=tuple(row["code"] for row in data.get("location", []) if row["kind"] == "store"),
+        setups=tuple(
+            (row.get("line", ""), row.get("from", ""), row["to"], row["minutes"]) for row in data.get("setup", [])
+        ),
     )
 
 

@@ -61,7 +61,7 @@ def _worked(plant: Plant, line: Line, shift: Shift, day: date) -> bool:
 def _without_breaks(shift: Shift) -> Iterator[tuple[int, int]]:
     """A shift's parts between its breaks, in minutes after midnight of the day on which it starts."""
     at = shift.start
-    end = shift.end if shift.end > shift.start else shift.end + DAY_MINUTES
+    end = _end(shift)
     for start, stop in sorted(_after(shift.start, pair) for pair in shift.breaks):
         if start > at:
             yield at, start
@@ -70,8 +70,28 @@ def _without_breaks(shift: Shift) -> Iterator[tuple[int, int]]:
         yield at, end
 
 
+def _end(shift: Shift) -> int:
+    """A shift's end in minutes after midnight of the day on which it starts."""
+    return shift.end if shift.end > shift.start else shift.end + DAY_MINUTES
+
+
 def _after(start: int, pair: tuple[int, int]) -> tuple[int, int]:
     """A break's minutes moved to the next day when it lies before the shift's start."""
     shift_days = DAY_MINUTES if pair[0] < start else 0
     length = (pair[1] - pair[0]) % DAY_MINUTES
     return pair[0] + shift_days, pair[0] + shift_days + length
+
+
+def shift_spans(plant: Plant, line: Line, from_ms: int) -> Iterator[Interval]:
+    """The shifts of a line that end after `from_ms`, breaks included, by their start."""
+    day = to_datetime(from_ms).astimezone(plant.zone).date() - timedelta(days=1)
+    idle_days = 0
+    while idle_days < DAYS_WITHOUT_SHIFT_MAX:
+        spans = sorted(
+            (local_ms(day, shift.start, plant.zone), local_ms(day, _end(shift), plant.zone))
+            for shift in (plant.shifts[code] for code in line.shifts)
+            if _worked(plant, line, shift, day)
+        )
+        yield from (span for span in spans if span[1] > from_ms)
+        idle_days = 0 if spans else idle_days + 1
+        day += timedelta(days=1)
