@@ -818,6 +818,17 @@ create table production_report (
 );
 create index on production_report (job_id);
 
+-- The consumption of production reports, to be found by item and place; a reversing report's is negative.
+create table reported_use (
+    report_id int8 not null references production_report,
+    event_id int8 not null,
+    item text not null,
+    location text not null,
+    quantity numeric(18, 6) not null,
+    primary key (report_id, item, location)
+);
+create index on reported_use (item, location);
+
 -- A fact for others, in the transaction of the fact; seq is given after commit by the sequencer, in id order.
 create table outbox (
     id int8 generated always as identity primary key,

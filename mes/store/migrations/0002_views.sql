@@ -5,3 +5,153 @@ create function micros(at timestamptz) returns int8 language sql stable parallel
     return (extract(epoch from at) * 1000000)::int8;
 
 create index on entry (station, serial) where serial is not null;
+create index on entry (job_id, kind) where kind in ('mark', 'confirm');
+create index on job_span (job_id) where to_at is null;
+
+-- What lies where, of items that somebody ever stated or counted; others are not monitored and not in here.
+-- The newest statement or count of a place holds, plus movements after it, less what was used up since: for a count, in
+-- the minutes from it on; for an ERP's statement, whatever was not in the reports it had applied. A place of a
+-- monitored item that was never stated itself (stated false) began empty at the newest statement of the item elsewhere.
+create view balance as
+with newest as (
+    select distinct on (location, item) location, item, kind, as_of, applied_through
+    from stock_statement order by location, item, as_of desc, id desc
+), newest_of_item as (
+    select distinct on (item) item, kind, as_of, applied_through
+    from newest order by item, (kind = 'erp') desc, as_of desc, applied_through desc nulls last
+), place as (
+    select n.location, n.item, n.kind, n.as_of, n.applied_through, true as stated,
+           (select sum(s.on_hand) from stock_statement s
+            where (s.location, s.item, s.kind, s.as_of) = (n.location, n.item, n.kind, n.as_of)) as on_hand
+    from newest n
+    union all
+    select u.location, u.item, i.kind, i.as_of, i.applied_through, false, 0
+    from (
+        select location, item from consumption
+        union select from_location, item from stock_movement where from_location is not null
+        union select to_location, item from stock_movement where to_location is not null
+    ) u
+    join newest_of_item i using (item)
+    where u.location <> '' and not exists (select from newest n where (n.location, n.item) = (u.location, u.item))
+)
+select p.location, p.item,
+       p.on_hand + moved.quantity - case p.kind when 'erp' then used.quantity - told.quantity else since.quantity end
+           as quantity,
+       p.stated, p.kind, p.as_of
+from place p
+cross join lateral (
+    select coalesce(sum(case when m.to_location = p.location then m.quantity else 0 end
+                      - case when m.from_location = p.location then m.quantity else 0 end), 0) as quantity
+    from stock_movement m where m.item = p.item and m.at > p.as_of
+) moved
+cross join lateral (
+    select coalesce(sum(c.quantity), 0) as quantity from consumption c
+    where p.kind = 'erp' and (c.item, c.location) = (p.item, p.location)
+) used
+cross join lateral (
+    select coalesce(sum(r.quantity), 0) as quantity
+    from reported_use r join outbox o on o.id = r.event_id
+    where p.kind = 'erp' and (r.item, r.location) = (p.item, p.location) and o.seq <= coalesce(p.applied_through, 0)
+) told
+cross join lateral (
+    select coalesce(sum(
+        case when h.first_at >= date_trunc('minute', p.as_of) then c.quantity
+             else round(c.quantity / c.pieces * coalesce((
+                 select sum(m.entered) from minute_count m
+                 where m.station = c.station and m.job_id = c.job_id
+                   and m.minute >= date_trunc('minute', p.as_of) and m.minute <= h.last_at), 0), 6) end), 0) as quantity
+    from consumption c
+    cross join lateral (
+        select min(s.first_at) as first_at, max(s.last_at) as last_at from shift_count s
+        where (s.station, s.shift_day, s.shift, s.job_id) = (c.station, c.shift_day, c.shift, c.job_id)
+    ) h
+    where p.kind = 'count' and (c.item, c.location) = (p.item, p.location)
+      and h.last_at >= date_trunc('minute', p.as_of)
+) since;
+
+-- How far each operation (stage) of an order is. A reject that passes rework is good: rework entered, or counted in
+-- phase rework where pieces leave the line, at most as many as were rejected. entered: pieces that began.
+create view order_progress as
+select order_id, operation_seq, made + least(passed, rejected) as good, rejected - least(passed, rejected) as reject,
+       least(passed, rejected) as reworked, scrap, entered, first_at, last_at
+from (
+    select order_id, operation_seq,
+           coalesce(sum(good) filter (where leaves and phase in ('production', 'first_article')), 0)::int8 as made,
+           coalesce(sum(reject) filter (where phase in ('production', 'first_article')), 0)::int8 as rejected,
+           (coalesce(sum(good) filter (where leaves and phase = 'rework'), 0) + sum(rework))::int8 as passed,
+           sum(scrap)::int8 as scrap,
+           coalesce(sum(entered) filter (where enters), 0)::int8 as entered,
+           min(first_at) as first_at, max(last_at) as last_at
+    from shift_count where order_id <> 0 group by order_id, operation_seq
+) s;
+
+-- How a job stands: what was said of it, where it runs now, what it made. waiting: its order is not released yet.
+create view job_state as
+select j.id as job_id, j.order_id, j.operation_seq, j.line, j.shift_day, j.shift, j.sequence, j.quantity,
+       case when o.status = 'cancelled' then 'aborted'
+            when runs.since is not null then 'running'
+            when said.mark = 'finish' or said.mark is not null and made.good >= j.quantity
+                then case when o.status = 'closed' or confirmed.at is not null then 'closed' else 'completed' end
+            when o.status = 'closed' then 'closed'
+            when o.status = 'held' then 'held'
+            when said.mark is not null then 'paused'
+            when o.status = 'released' then 'ready'
+            else 'waiting' end as state,
+       runs.since as running_since, begun.at as started_at, said.at as marked_at, said.mark, confirmed.at as confirmed_at,
+       made.good, made.reject, made.entered, j.withdrawn_at
+from job j
+join production_order o on o.id = j.order_id
+left join lateral (
+    select min(from_at) as since from job_span where job_id = j.id and to_at is null
+) runs on true
+left join lateral (select min(from_at) as at from job_span where job_id = j.id) begun on true
+left join lateral (
+    select e.mark, e.effective_at as at from entry e
+    where e.job_id = j.id and e.kind = 'mark' and not exists (select from entry r where r.reverses = e.id)
+    order by e.effective_at desc, e.id desc limit 1
+) said on true
+left join lateral (
+    select max(e.effective_at) as at from entry e
+    where e.job_id = j.id and e.kind = 'confirm' and not exists (select from entry r where r.reverses = e.id)
+) confirmed on true
+cross join lateral (
+    select coalesce(sum(c.good) filter (where c.leaves and c.phase in ('production', 'first_article')), 0)::int8 as good,
+           coalesce(sum(c.reject) filter (where c.phase in ('production', 'first_article')), 0)::int8 as reject,
+           coalesce(sum(c.entered) filter (where c.enters), 0)::int8 as entered
+    from shift_count c where c.job_id = j.id and c.job_id <> 0
+) made;
+
+-- A shortage's state is derived, nobody sets it.
+create view shortage_state as
+select s.id, s.item,
+       case when s.closed_at is not null then 'closed'
+            when s.covered_by is not null then 'covered'
+            when exists (select from shortage_answer a where a.shortage_id = s.id) then 'acknowledged'
+            when s.confirmed_at is not null then 'confirmed'
+            else 'projected' end as state
+from shortage s;
+
+-- Of the components an order still needs, how many lie in the plant as many as it needs (it alone, whoever else does).
+create view kit_rate as
+with need as (
+    select o.id as order_id, c.component as item,
+           sum(c.quantity_per / (1 - c.scrap_fraction)) * greatest(o.quantity - coalesce(p.good, 0), 0) as quantity
+    from production_order o
+    cross join lateral (
+        select component, quantity_per, scrap_fraction from order_component where order_id = o.id
+        union all
+        select component, quantity_per, scrap_fraction from bom_line
+        where (item, revision) = (o.item, o.revision) and not exists (select from order_component where order_id = o.id)
+    ) c
+    left join lateral (
+        select good from order_progress where order_id = o.id order by operation_seq desc limit 1
+    ) p on true
+    where o.status = 'released'
+    group by o.id, c.component, o.quantity, p.good
+), stock as (
+    select item, sum(quantity) as quantity from balance group by item
+)
+select n.order_id, count(*)::int as components,
+       (count(*) filter (where s.item is null or s.quantity >= n.quantity))::int as covered,
+       round((count(*) filter (where s.item is null or s.quantity >= n.quantity))::numeric / count(*), 6) as rate
+from need n left join stock s using (item) group by n.order_id;
