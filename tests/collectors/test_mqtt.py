@@ -20,6 +20,7 @@ from tests.collectors.conftest import Plant, Start, eventually, plant_document
 def device(mqtt_url: str) -> Iterator[paho.Client]:
     """A device connected to the broker."""
     client = paho.Client(CallbackAPIVersion.VERSION2)
+    client.max_inflight_messages_set(1000)  # else QoS 0 overtakes QoS 1 at the sender
     parts = urlsplit(mqtt_url)
     client.connect(parts.hostname or "", parts.port or 1883)
     client.loop_start()
@@ -154,7 +155,6 @@ def test_both_clients_receive_and_acknowledge_alike(
     mqtt_url: str, device: paho.Client, batched: bool, is_v5: bool
 ) -> None:
     """Batch and stock client hand over the same messages; what is acknowledged is not said again, the rest is."""
-    device.max_inflight_messages_set(1000)  # else QoS 0 overtakes QoS 1 at the sender
     name, parts = f"alike-{batched}-{is_v5}", urlsplit(mqtt_url)
     topic = f"alike/{name}"
 
