@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import sys
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -48,10 +49,12 @@ def run(
 ) -> None:
     """Make a plan of the database here and now, and say what became of it."""
     from mes.host.here import settings_here
+    from mes.log import configure
     from mes.store.plan import load_run
     from mes.store.pool import open_pool, transaction
     from scheduler.planner import BACKGROUND, Desk
 
+    configure(level=logging.WARNING)
     url = settings_here().database_url
     with open_pool(url, name="takt plan run", size_max=3) as pool:
         desk = Desk(url, pool, BACKGROUND)
