@@ -3,30 +3,42 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 
 from mes.domain.calendar import Calendar, ShiftWindow
 from mes.domain.plant import Plant
-from scheduler.problem import Crew, Line, Resource, Setup
+from scheduler.problem import Crew, Line, Resource, Setup, Span
 
 BACK_DAYS = 2
 """How far back shifts are named, so that work that began yesterday has its shift-day."""
+ShiftRow = tuple[str, date, datetime, datetime]
 
 
 def lines_of(calendar: Calendar, now: datetime, until: datetime, family_now: dict[str, str]) -> tuple[Line, ...]:
     """Every line with its open time from now on, its shifts, and the family it is set up for."""
-    return tuple(
-        Line(
-            code=code,
-            open=tuple(calendar.open_intervals(code, now, until)),
-            family_now=family_now.get(code) or None,
-            shifts=tuple(
-                (window.shift, window.shift_day, window.from_at, window.to_at)
-                for window in calendar.windows(code, now - timedelta(days=BACK_DAYS), until)
-            ),
-        )
-        for code in calendar.plant.lines
-    )
+    times: dict[tuple[object, ...], tuple[tuple[Span, ...], tuple[ShiftRow, ...]]] = {}
+    found = []
+    for code in calendar.plant.lines:
+        key = _works_like(calendar.plant, code)
+        if key not in times:
+            times[key] = _times(calendar, code, now, until)
+        spans, shifts = times[key]
+        found.append(Line(code=code, open=spans, family_now=family_now.get(code) or None, shifts=shifts))
+    return tuple(found)
+
+
+def _works_like(plant: Plant, line: str) -> tuple[object, ...]:
+    """What decides when a line works: lines that are alike in it are open at the same times."""
+    exceptions = tuple(n for n, one in enumerate(plant.calendar_exception) if line in (one.lines or (line,)))
+    return plant.lines[line].shifts, exceptions
+
+
+def _times(
+    calendar: Calendar, code: str, now: datetime, until: datetime
+) -> tuple[tuple[Span, ...], tuple[ShiftRow, ...]]:
+    windows = calendar.windows(code, now - timedelta(days=BACK_DAYS), until)
+    shifts = tuple((window.shift, window.shift_day, window.from_at, window.to_at) for window in windows)
+    return tuple(calendar.open_intervals(code, now, until)), shifts
 
 
 def setups_of(plant: Plant, families: Iterable[str]) -> tuple[Setup, ...]:

@@ -24,7 +24,7 @@ def body_of(question: Question, plan: Plan, versions: Mapping[str, int]) -> Plan
         now_at=question.problem.now,
         horizon_end_at=question.problem.horizon_end,
         objective=plain(plan.objective),
-        lots=tuple(_lot(no, lot, question.problem.now, days) for no, lot in _known(plan.lots, versions)),
+        lots=tuple(_lot(no, lot, question, days) for no, lot in _known(plan.lots, versions)),
         lines=tuple(_lines(question, plan, versions)),
         orders=tuple(_orders(question, plan, versions)),
         reasons=tuple(row for one in plan.orders if one.code in versions for row in _reasons(one)),
@@ -41,8 +41,8 @@ def _known(lots: Iterable[PlanLot], versions: Mapping[str, int]) -> Iterable[tup
     return enumerate((lot for lot in lots if lot.order in versions), 1)
 
 
-def _lot(no: int, lot: PlanLot, now: datetime, days: Mapping[str, Days]) -> Lot:
-    shift, day = _shift(lot, now, days)
+def _lot(no: int, lot: PlanLot, question: Question, days: Mapping[str, Days]) -> Lot:
+    shift, day = _shift(lot, question.problem.now, days)
     return Lot(
         lot_no=no,
         order=lot.order,
@@ -55,7 +55,7 @@ def _lot(no: int, lot: PlanLot, now: datetime, days: Mapping[str, Days]) -> Lot:
         wanted_at=lot.wanted_at or lot.start_at,
         shift_day=day,
         shift=shift or "",
-        pinned=lot.pinned,
+        pinned=lot.pinned and (lot.order, lot.stage, lot.line) in question.pins,
     )
 
 

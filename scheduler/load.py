@@ -71,6 +71,8 @@ class Question:
     unpaced: tuple[tuple[str, int], ...]
     made: Mapping[tuple[str, int, str, date, str], int]
     """Pieces done under the job of (order, operation, line, shift-day, shift)."""
+    pins: frozenset[tuple[str, int, str]]
+    """(order, operation, line) of lots that a person pinned; others are held only for this run."""
 
 
 def question_of(basis: Basis, *, name: str, held_lines: frozenset[str] = frozenset()) -> Question:
@@ -98,6 +100,7 @@ class _Loader:
         self.calendar = Calendar(basis.plant)
         self.products: dict[str, Product] = {}
         self._stages: dict[tuple[int, str, str], tuple[Stage, ...]] = {}
+        self._unpaced_stages: dict[str, tuple[int, ...]] = {}
 
     def question(self, name: str) -> Question:
         works = {row.order: self._work(row) for row in self.basis.orders}
@@ -126,6 +129,7 @@ class _Loader:
             finished=tuple(code for code, work in works.items() if work is not None and code not in open_works),
             routeless=tuple(code for code, work in works.items() if work is None),
             unpaced=tuple((code, seq) for code, work in open_works.items() for seq in self._unpaced(work)),
+            pins=frozenset((x.order, x.operation_seq, x.line) for x in self.basis.base if x.pinned),
             made={(j.order, j.operation_seq, j.line, j.shift_day, j.shift): j.done for j in self.basis.jobs},
         )
 
@@ -163,7 +167,9 @@ class _Loader:
         return self._stages[key]
 
     def _unpaced(self, work: _Work) -> tuple[int, ...]:
-        return routes.unpaced(self.basis.plant, self._own_steps(work.row))
+        if work.product not in self._unpaced_stages:
+            self._unpaced_stages[work.product] = routes.unpaced(self.basis.plant, self._own_steps(work.row))
+        return self._unpaced_stages[work.product]
 
     def _work(self, row: OpenOrder) -> _Work | None:
         """The order as far as it is; None when it has no route, and so nothing anybody could make."""
@@ -256,11 +262,18 @@ class _Loader:
                 qty=lot.quantity,
                 setup_minutes=lot.setup_minutes,
                 wanted_at=lot.wanted_at,
-                pinned=possible and (lot.pinned or lot.line in self.held_lines),
+                pinned=possible and (lot.pinned or self._stays(lot)),
             )
 
+    def _stays(self, lot: Lot) -> bool:
+        """Lots of held lines, and lots frozen on a line that freezes longer than the plant as a whole."""
+        if lot.line in self.held_lines:
+            return True
+        line = self.basis.plant.lines.get(lot.line)
+        return line is not None and lot.start_at < self.now + line.frozen_minutes * MINUTE
+
     def _frozen_until(self, ahead: Iterable[Lot]) -> datetime | None:
-        """Until when published work is frozen; None when nothing published begins by then."""
+        """Until when every line's published work is frozen; None when nothing published begins by then."""
         minutes = min((line.frozen_minutes for line in self.basis.plant.line), default=0)
         until = self.now + minutes * MINUTE
         return until if minutes and any(lot.start_at < until for lot in ahead) else None

@@ -260,6 +260,16 @@ def test_lots_still_ahead_are_the_previous_plan():
     ]
 
 
+def test_a_line_may_freeze_longer_than_the_others():
+    """The shortest window holds for all; a lot within its own line's longer one is pinned there, for this run."""
+    plant = replace(PLANT, line=(line("L01", frozen_minutes=600), line("L02", frozen_minutes=60), line("L03")))
+    plan = [lot(1, "ERP1/1", at(10)), lot(2, "ERP1/2", at(10), 100, "L02")]
+    question = question_of(basis(order(1), order(2), plant=plant, base=plan), name="test")
+    assert question.problem.frozen_until is None
+    assert [one.pinned for one in question.problem.previous] == [True, False]
+    assert question.pins == frozenset()
+
+
 def test_the_frozen_window_opens_with_a_plan():
     """Without published lots near by there is nothing to freeze."""
     assert problem(order(1)).frozen_until is None
