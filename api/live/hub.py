@@ -64,7 +64,7 @@ Ask = Callable[[list[Topic]], Answer]
 
 @dataclass(slots=True)
 class Watch:
-    """A watched topic. What screens have (`tree`, as of message `seq`) is the event loop's, `asked` the other side's."""
+    """A watched topic. What screens have (`tree` as of message `seq`) is the event loop's, `asked` the other side's."""
 
     topic: Topic
     clients: set[Client] = field(default_factory=set)

@@ -55,8 +55,8 @@ def shortages() -> ShortagesImage:
 def orders() -> OrdersImage:
     """A late and short order, one in time, one done, one that waits."""
     steps = (
-        StepImage(10, Name("内机预装", "Indoor unit pre-assembly"), ("L01",), 240, 2, 9),
-        StepImage(30, Name("性能测试包装", "Test and pack"), ("L01",), 231, 4, 0),
+        StepImage(10, Name("内机预装", "Indoor unit pre-assembly"), ("L01",), 240, 2, 1, 9),
+        StepImage(30, Name("性能测试包装", "Test and pack"), ("L01",), 231, 4, 0, 0),
     )
     uses = (
         UseImage("C-COMP-35", Name("旋转压缩机 35", "Rotary compressor 35"), "pcs", "1", "246", "246", "265", "85"),

@@ -402,8 +402,11 @@ def _orders(conn: Connection, subjects: set[str], names: dict[str, Name]) -> dic
         rows = cur.execute(
             """
             select o.system || '/' || o.number as subject, o.system, o.number, o.item, i.family, o.quantity, o.unit,
-                   o.due_at, o.priority, o.status, 0 as done
+                   o.due_at, o.priority, o.status, coalesce(p.good, 0)::int8 as done
             from production_order o join item i on i.code = o.item
+            left join lateral (
+                select good from order_progress where order_id = o.id order by operation_seq desc limit 1
+            ) p on true
             where o.system || '/' || o.number = any(%(subjects)s)
             order by o.id
             """,

@@ -381,6 +381,7 @@ export interface StepImage {
   lines: Array<string>;
   good: number;
   reject: number;
+  scrap: number;
   wip: number;
 }
 
@@ -408,8 +409,6 @@ export interface TileImage {
   product?: Name;
   machine?: string;
   reason?: Name;
-  waits_for?: string;
-  heard_at?: number;
 }
 
 export interface UseImage {
