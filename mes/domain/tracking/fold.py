@@ -204,6 +204,7 @@ class _Folding:
                 return False
             self.minute = floor_minute(at)
         self.now = at
+        self.changed = self.changed or at == self.stands.busy_until
         return True
 
     def _leave_minute(self) -> bool:
