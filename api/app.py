@@ -9,13 +9,12 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
-import structlog
 import uvicorn
 from fastapi import APIRouter, FastAPI
 
 from api import contract, errors, health, metrics
 from api.deps import CONNECTIONS_MAX, House
-from api.limits import BODY_BYTES_MAX, Headers
+from api.limits import Headers
 from api.routes import access, exchange, floor, material, order, plan, plant, product, session, tracking
 from api.security.guard import Doorkeeper
 from api.wire import RawPath
@@ -24,7 +23,7 @@ from mes.store.pool import open_pool
 
 PREFIX = "/api/v1"
 DRAIN_S = 5
-_log = structlog.get_logger(__name__)
+KEEP_ALIVE_S = 30
 
 ROUTERS: tuple[APIRouter, ...] = (
     plant.router,
@@ -64,23 +63,22 @@ def create(settings: Settings) -> FastAPI:
         redoc_url=None,
         openapi_url=None,
         redirect_slashes=False,
-        max_body_size=BODY_BYTES_MAX,
     )
     for router in ROUTERS:
         app.router.routes.extend(router.routes)
     errors.install(app)
+    app.add_middleware(metrics.Measure)
     app.add_middleware(RawPath, prefix=f"{PREFIX}/")
     app.add_middleware(Headers, prefix=f"{PREFIX}/")
-    app.add_middleware(metrics.Measure)
     return app
 
 
-def main(settings: Settings) -> None:
-    """Serve until SIGTERM or SIGINT."""
+def server(app: FastAPI, *, host: str, port: int) -> uvicorn.Server:
+    """A server for the application; `run()` serves until `should_exit` or a signal, then drains."""
     config = uvicorn.Config(
-        create(settings),
-        host=settings.http_host,
-        port=settings.http_port,
+        app,
+        host=host,
+        port=port,
         loop="uvloop",
         http="httptools",
         ws="none",
@@ -88,7 +86,12 @@ def main(settings: Settings) -> None:
         log_config=None,
         access_log=False,
         server_header=False,
-        timeout_keep_alive=30,
+        timeout_keep_alive=KEEP_ALIVE_S,
         timeout_graceful_shutdown=DRAIN_S,
     )
-    uvicorn.Server(config).run()
+    return uvicorn.Server(config)
+
+
+def main(settings: Settings) -> None:
+    """Serve until SIGTERM or SIGINT."""
+    server(create(settings), host=settings.http_host, port=settings.http_port).run()

@@ -24,7 +24,7 @@ from starlette.concurrency import run_in_threadpool
 from starlette.requests import ClientDisconnect
 
 from api import limits
-from api.errors import BodyError, SlowBodyError, UnsupportedError
+from api.errors import BodyError, SlowBodyError, TooLargeError, UnsupportedError
 from api.idempotency import Repeated, kept_answer, repeated, request_key
 from api.security import guard
 from api.security.login import BackOff
@@ -155,6 +155,21 @@ Visiting = Annotated[Visit, Depends(_visit)]
 """For a route with `holds="nothing"`."""
 
 
+async def _whole_body(request: Request) -> bytes:
+    """The body, refused as soon as it is too large."""
+    said = request.headers.get("content-length", "")
+    if said.isdecimal() and int(said) > limits.BODY_BYTES_MAX:
+        raise TooLargeError(f"A body has at most {limits.BODY_BYTES_MAX} bytes")
+    chunks: list[bytes] = []
+    left = limits.BODY_BYTES_MAX
+    async for chunk in request.stream():
+        chunks.append(chunk)
+        left -= len(chunk)
+        if left < 0:
+            raise TooLargeError(f"A body has at most {limits.BODY_BYTES_MAX} bytes")
+    return b"".join(chunks)
+
+
 class Door(APIRoute):
     """A route behind the guard. `needs(...)` is not optional."""
 
@@ -199,7 +214,7 @@ class Door(APIRoute):
             return
         try:
             async with asyncio.timeout(limits.BODY_S_MAX):
-                body = await request.body()
+                body = request._body = await _whole_body(request)
         except TimeoutError:
             raise SlowBodyError() from None
         except ClientDisconnect:

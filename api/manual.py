@@ -57,7 +57,8 @@ def _operation(method: str, path: str, operation: Document) -> str:
 def _answers(operation: Document) -> Iterable[str]:
     for status, response in operation.get("responses", {}).items():
         if status != "4XX":
-            schema = next(iter(response.get("content", {}).values()), {}).get("schema")
+            contents: list[Document] = list(response.get("content", {}).values())
+            schema = contents[0].get("schema") if contents else None
             yield f"{status} {_kind(schema) if schema else ''}".strip()
 
 

@@ -118,7 +118,7 @@ class Page(BaseModel, Generic[T]):
     next_cursor: str | None
 
 
-Id = Annotated[int, Ge(1), Le(2**63 - 1)]
+Id = Annotated[int, Ge(1), Le(2**62)]
 """Our own number of something."""
 
 Limit = Annotated[int, Ge(1), Le(PAGE_MAX), Query(description="how many at most")]

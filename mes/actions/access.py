@@ -110,8 +110,8 @@ def end_sessions(conn: Connection, deed: Deed, code: str) -> int:
 
 
 def invite_link(token: str) -> str:
-    """The page of this site at which a one-time token is used; the token stays out of logs, being behind the #."""
-    return f"/login#invite={token}"
+    """The page of this site at which a one-time token is used; behind the # it stays out of logs."""
+    return f"/first#{token}"
 
 
 def first_admin(conn: Connection, deed: Deed) -> str | None:

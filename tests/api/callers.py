@@ -139,3 +139,37 @@ def pointers(reply: httpx.Response) -> list[str]:
     """The fields a problem names."""
     assert reply.headers["content-type"] == "application/problem+json"
     return [error["pointer"] for error in reply.json()["errors"]]
+
+
+def make_job(site: Site, number: str, *, line: str = "L01", quantity: int = 100) -> int:
+    """A job of an order on a line, as publishing a plan leaves it; its id."""
+    with psycopg.connect(site.database_url) as conn:
+        row = conn.execute(
+            """
+            with kept as (
+                insert into plan (state, now_at, horizon_end_at, objective, shortages, unplanned, log, created_at)
+                values ('superseded', %(at)s, %(at)s, '{}', '[]', '[]', '{}', %(at)s) returning id
+            )
+            insert into job (order_id, operation_seq, line, shift_day, shift, sequence, quantity, planned_start_at,
+                             planned_end_at, plan_id, created_at)
+            select o.id, 10, %(line)s, '2026-01-05', 'D', 1, %(quantity)s, %(at)s, %(at)s, kept.id, %(at)s
+            from production_order o, kept where o.number = %(number)s returning id
+            """,
+            {"at": wall(), "line": line, "quantity": quantity, "number": number},
+        ).fetchone()
+    assert row is not None
+    return int(row[0])
+
+
+def count_pieces(site: Site, order_id: int, *, good: int, reject: int = 0, job_id: int = 0) -> None:
+    """Pieces of an order's only operation, as booking leaves them."""
+    with psycopg.connect(site.database_url) as conn:
+        conn.execute(
+            """
+            insert into shift_count (station, shift_day, shift, job_id, phase, line, order_id, operation_seq, good,
+                                     reject, rework, scrap, entered, enters, leaves)
+            values ('L01-S1', '2026-01-05', 'D', %(job_id)s, 'production', 'L01', %(order_id)s, 10, %(good)s,
+                    %(reject)s, 0, 0, %(good)s + %(reject)s, true, true)
+            """,
+            {"job_id": job_id, "order_id": order_id, "good": good, "reject": reject},
+        )

@@ -13,7 +13,7 @@ import pytest
 import uvicorn
 from callers import AT, ITEM, PART, PLANT, RELEASE, Site
 
-from api.app import create
+from api import app
 from mes.actions import plant
 from mes.formats.plant_file import read_plant
 from mes.settings import Settings
@@ -24,12 +24,9 @@ def serve(database_url: str) -> Iterator[Callable[..., Site]]:
     """Starts a server with these settings; stopped at the end."""
     running: list[tuple[uvicorn.Server, threading.Thread, Site]] = []
 
-    def start(**settings: Any) -> Site:
-        config = uvicorn.Config(
-            create(Settings(database_url=database_url, **settings)),
-            host="127.0.0.1", port=0, log_config=None, access_log=False, ws="none", timeout_graceful_shutdown=2,
-        )  # fmt: skip
-        server = uvicorn.Server(config)
+    def start(*, port_of_nothing: bool = False, **settings: Any) -> Site:
+        url = "postgresql://nobody@127.0.0.1:1/nothing" if port_of_nothing else database_url
+        server = app.server(app.create(Settings(database_url=url, **settings)), host="127.0.0.1", port=0)
         thread = threading.Thread(target=server.run)
         thread.start()
         while not server.started:

@@ -1,0 +1,160 @@
+"""Entries, job marks and calls for help over HTTP."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+from uuid import uuid4
+
+import httpx
+import pytest
+from callers import Site, make_job, order, pointers
+
+from mes.clock import wall
+from mes.domain.access import Grant
+
+
+@pytest.fixture
+def floor(site: Site, known: httpx.Client) -> httpx.Client:
+    """The shop floor's own caller; order MO-1 is there."""
+    known.put("/production-orders/erp/MO-1", json=order())
+    return site.with_key(
+        "entries:write", "jobs:run", "jobs:confirm", "andon:raise", "andon:answer", "tracking:read", system="floor"
+    )
+
+
+def ago(minutes: float) -> str:
+    """An instant so long ago."""
+    return (wall() - timedelta(minutes=minutes)).isoformat()
+
+
+def test_an_entry_is_heard_once_and_touches_its_stretch(site: Site, floor: httpx.Client) -> None:
+    """An hourly count is one entry however often it is sent; its stretch at its station is touched."""
+    body = {
+        "kind": "count", "station": "L01-S1", "quantity": 40, "from_at": ago(60), "effective_at": ago(1),
+        "client_id": str(uuid4()),
+    }  # fmt: skip
+    replies = [floor.post("/entries", json=body) for _ in range(2)]
+    assert [(reply.status_code, reply.json()["repeated"]) for reply in replies] == [(201, False), (201, True)]
+    touched = site.rows("select kind, keys, to_at - from_at from touched where kind = 'station'")
+    assert [(kind, keys, round(span.total_seconds() / 60)) for kind, keys, span in touched] == [
+        ("station", ["L01-S1"], 59)
+    ]
+    assert floor.post("/entries", json=body | {"quantity": 41}).status_code == 409
+
+
+def test_the_floor_may_leave_the_time_to_us(site: Site, floor: httpx.Client) -> None:
+    """An entry without an instant is of now, and sent again it is still the same entry."""
+    body = {"kind": "count", "station": "L01-S1", "serial": "SN1", "client_id": str(uuid4())}
+    assert [floor.post("/entries", json=body).json()["repeated"] for _ in range(2)] == [False, True]
+
+
+@pytest.mark.parametrize(
+    ("change", "pointer"),
+    [
+        ({"station": "L01-S9"}, "/station"),
+        ({"station": ""}, "/station"),
+        ({"line": "L02"}, "/station"),
+        ({"machine": "M9"}, "/machine"),
+        ({"quantity": -1}, "/quantity"),
+        ({"quantity": 1.5}, "/quantity"),
+        ({"reason": "R9"}, "/reason"),
+        ({"reason": "R1"}, "/reason"),
+        ({"kind": "dance"}, "/kind"),
+        ({"kind": "mark"}, "/mark"),
+        ({"kind": "mark", "mark": "start"}, "/job_id"),
+        ({"kind": "reason"}, "/reason"),
+        ({"kind": "assign", "job_id": 1}, "/from_at"),
+        ({"job_id": 99}, "/job_id"),
+        ({"effective_at": "2040-01-01T00:00:00Z"}, "/effective_at"),
+        ({"effective_at": "2020-01-01T00:00:00Z"}, "/effective_at"),
+        ({"reverses": 99}, "/reverses"),
+        ({"phase": "lunch"}, "/phase"),
+        ({"client_id": "x"}, "/client_id"),
+        ({"mood": "good"}, "/mood"),
+    ],
+)
+def test_an_entry_names_what_is_wrong(site: Site, floor: httpx.Client, change: dict[str, Any], pointer: str) -> None:
+    """A wrong entry is 422 naming the field, and nothing is stored."""
+    make_job(site, "MO-1")
+    reply = floor.post("/entries", json={"kind": "reject", "station": "L01-S1"} | change)
+    assert (reply.status_code, pointers(reply)) == (422, [pointer])
+    assert site.rows("select kind from entry") == []
+
+
+def test_a_correction_takes_back_once(site: Site, floor: httpx.Client) -> None:
+    """A correction names what it takes back; the same entry cannot be taken back twice."""
+    first = floor.post("/entries", json={"kind": "count", "station": "L01-S1", "quantity": 9}).json()["id"]
+    correction = {"kind": "count", "station": "L01-S1", "quantity": 8, "reverses": first, "client_id": str(uuid4())}
+    assert [floor.post("/entries", json=correction).json()["repeated"] for _ in range(2)] == [False, True]
+    again = floor.post("/entries", json=correction | {"client_id": str(uuid4())})
+    assert (again.status_code, again.json()["code"]) == (409, "reversed")
+    listed = floor.get("/entries").json()["items"]
+    assert [(row["quantity"], row["reverses"], row["reversed_by"]) for row in listed] == [
+        ("9", None, listed[1]["id"]),
+        ("8", first, None),
+    ]
+
+
+def test_a_job_is_started_paused_finished_and_confirmed(site: Site, floor: httpx.Client) -> None:
+    """Each verb is an entry; a mark without station is the whole line's; confirming touches the order."""
+    job = make_job(site, "MO-1")
+    for verb in ("start", "pause", "switch", "finish", "confirm"):
+        reply = floor.post(f"/jobs/{job}/{verb}", json={"phase": "production"} if verb == "start" else {})
+        assert reply.status_code == 201, reply.text
+    rows = site.rows("select kind, mark, line, station, job_id from entry order by id")
+    assert [row[:2] for row in rows] == [
+        ("mark", "start"), ("mark", "pause"), ("mark", "switch"), ("mark", "finish"), ("confirm", None),
+    ]  # fmt: skip
+    assert {row[2:] for row in rows} == {("L01", None, job)}
+    assert site.rows("select count(*) from touched where kind = 'order' and why = 'confirmed'") == [(1,)]
+
+
+def test_a_held_order_is_not_started(site: Site, known: httpx.Client, floor: httpx.Client) -> None:
+    """A job of an order that is not released cannot be started now; what a terminal kept from before is heard."""
+    job = make_job(site, "MO-1")
+    known.put("/production-orders/erp/MO-1", json=order(status="held"))
+    now = floor.post(f"/jobs/{job}/start", json={})
+    before = floor.post(f"/jobs/{job}/start", json={"effective_at": ago(30)})
+    assert (now.status_code, now.json()["code"], before.status_code) == (409, "not_released", 201)
+
+
+def test_a_job_stays_on_its_line(site: Site, floor: httpx.Client) -> None:
+    """A mark at a station of another line than the job's is refused."""
+    job = make_job(site, "MO-1", line="L01")
+    reply = floor.post(f"/jobs/{job}/start", json={"station": "L02-S1"})
+    assert (reply.status_code, floor.post("/jobs/99/start", json={}).status_code) == (422, 404)
+
+
+def test_another_lines_things_are_not_there(site: Site, floor: httpx.Client) -> None:
+    """For an operator bound to a line another line's stations, jobs and calls do not exist."""
+    job = make_job(site, "MO-1", line="L01")
+    call = floor.post("/andon-calls", json={"kind": "quality", "line": "L01"}).json()["id"]
+    operator = site.signed_in("lin", Grant("operator", frozenset({"L02"})))
+    replies = [
+        operator.post("/entries", json={"kind": "count", "station": "L01-S1"}),
+        operator.post(f"/jobs/{job}/start", json={}),
+        operator.post(f"/andon-calls/{call}/take"),
+        operator.post("/andon-calls", json={"kind": "quality", "line": "L01"}),
+    ]
+    assert [reply.status_code for reply in replies] == [404] * 4
+    assert operator.get("/andon-calls").json()["items"] == []
+    assert operator.get("/entries").json()["items"] == []
+    assert operator.post("/entries", json={"kind": "count", "station": "L02-S1"}).status_code == 201
+
+
+def test_a_call_is_raised_taken_and_resolved(site: Site, floor: httpx.Client) -> None:
+    """A call is raised once, taken by one, resolved, and told when raised and resolved."""
+    body = {"kind": "material", "station": "L01-S1", "note": "no screws", "client_id": str(uuid4())}
+    call, again = (floor.post("/andon-calls", json=body).json()["id"] for _ in range(2))
+    assert call == again
+    leader = site.signed_in("wang", Grant("line_lead"))
+    assert leader.post(f"/andon-calls/{call}/take").json()["taken_by"] == "person:wang"
+    assert floor.post(f"/andon-calls/{call}/take").status_code == 409
+    assert leader.post(f"/andon-calls/{call}/resolve").json()["resolved_by"] == "person:wang"
+    assert leader.post(f"/andon-calls/{call}/resolve").status_code == 200
+    assert floor.post(f"/andon-calls/{call}/take").status_code == 409
+    assert [row[0] for row in site.rows("select type from outbox where type like '%%andon%%' order by id")] == [
+        "mes.andon.raised",
+        "mes.andon.resolved",
+    ]
