@@ -124,8 +124,14 @@ def plant_text() -> str:
     tags = ""
     for machine in ("M1", "M2"):
         for signal, more in SIGNALS.items():
-            own = STATES if signal == "state" else more
-            tags += f'\n[[tag]]\nmachine = "{machine}"\nsignal = "{signal}"\nsource = "plc"\nnode = "s={machine}.{signal}"\n{own}\n'
+            tags += f'''
+[[tag]]
+machine = "{machine}"
+signal = "{signal}"
+source = "plc"
+node = "s={machine}.{signal}"
+{STATES if signal == "state" else more}
+'''
     return PLANT + tags
 
 

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from scene import Scene, at
 
-COUNTS = "select station, extract(epoch from minute - %s)::int, job_id, phase, good, reject from minute_count order by 1, 2, 3"
+COUNTS = """
+    select station, extract(epoch from minute - %s)::int, job_id, phase, good, reject
+    from minute_count order by 1, 2, 3
+"""
 
 
 def spans(scene: Scene, machine: str = "M1") -> list[tuple[object, ...]]:

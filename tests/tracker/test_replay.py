@@ -1,0 +1,85 @@
+"""What is booked bit by bit, late and twice is what a replay would book."""
+
+from __future__ import annotations
+
+import random
+
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from scene import Scene, at
+
+from mes.tracker.replay import verify
+
+
+def things(seed: int) -> list[tuple[float, str, object]]:
+    """Half an hour of two machines and a station by hand, as (second, what, value)."""
+    rng = random.Random(seed)
+    happened: list[tuple[float, str, object]] = []
+    for machine in ("M1", "M2"):
+        second, good, reject = 0.0, rng.randrange(900, 1000), 0
+        while second < 1800:
+            second += rng.choice((5.0, 10.25, 30.5, 120.0))
+            draw = rng.random()
+            if draw < 0.6:
+                good = (good + rng.randrange(3)) % 1000
+                happened.append((second, f"{machine}/good_total", good))
+            elif draw < 0.7:
+                reject += 1
+                happened.append((second, f"{machine}/reject_total", reject))
+            elif draw < 0.75:
+                good = 0
+                happened.append((second, f"{machine}/good_total", 0))
+            else:
+                happened.append((second, f"{machine}/state", rng.choice(("run", "idle", "flt", "wait", "full"))))
+    happened += [(rng.randrange(1800), "scan", None) for _ in range(15)]
+    happened += [(rng.randrange(1800), "mark", rng.choice(("start", "pause", "switch"))) for _ in range(6)]
+    happened += [(rng.randrange(1800), "reason", "R2") for _ in range(2)]
+    return happened
+
+
+def make_happen(scene: Scene, thing: tuple[float, str, object], jobs: list[int], rng: random.Random) -> None:
+    """Let one thing be heard."""
+    second, what, value = thing
+    if what == "scan":
+        scene.say(second, "count", now=3000, station="H1")
+    elif what == "mark":
+        scene.say(second, "mark", now=3000, line="L1", mark=value, job_id=rng.choice(jobs))
+    elif what == "reason":
+        scene.say(second, "reason", now=3000, machine="M1", reason=value)
+    else:
+        scene.hear([thing])  # type: ignore[list-item]
+
+
+@settings(max_examples=8, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(seed=st.integers(0, 2**32))
+def test_late_doubled_and_shuffled_input_is_booked_as_in_one_replay(scene: Scene, seed: int) -> None:
+    """After any order of arrival the rows are those a replay works out, and another pass changes none."""
+    rng = random.Random(seed)
+    with scene.conn.transaction(force_rollback=True):
+        scene.tracker = type(scene.tracker)()
+        scene.product()
+        jobs = [scene.job(scene.order(f"MO-{n}", 500), 500) for n in (1, 2)]
+        happened = things(seed)
+        rng.shuffle(happened)
+        now = 10.0
+        for thing in happened:
+            make_happen(scene, thing, jobs, rng)
+            if rng.random() < 0.3:
+                now = max(now, thing[0])
+                scene.track(now)
+        scene.track(3000)
+        assert list(verify(scene.conn, at(-3600), at(3600))) == []
+        before = scene.rows("select count(*) from audit")
+        scene.track(3000)
+        assert scene.rows("select count(*) from audit") == before
+
+
+def test_a_row_that_was_changed_is_found(scene: Scene) -> None:
+    """Verify names the row that stands otherwise than it should, and leaves it as it is."""
+    scene.hear([(1, "M1/good_total", 0), (30, "M1/good_total", 4), (2, "M1/state", "run")])
+    scene.track(120)
+    scene.conn.execute("update minute_count set good = 5")
+    scene.conn.execute("update state_span set state = 'idle' where machine = 'M1'")
+    found = {deviation.table for deviation in verify(scene.conn, at(-60), at(200))}
+    assert found >= {"minute_count", "state_span"}
+    assert scene.rows("select good from minute_count") == [(5,)]
