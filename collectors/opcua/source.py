@@ -17,7 +17,7 @@ from collectors.opcua.poll import Poll
 from collectors.opcua.security import Pki, lost
 from collectors.opcua.session import Session
 from collectors.opcua.subscribe import Subscription
-from collectors.source import Assignment, GapNote, Numbered, Outlet, SourceLostError
+from collectors.source import Assignment, GapNote, Outlet, SourceLostError
 
 WATCH_S = 1.0
 PULSE_S = 5.0
@@ -40,7 +40,7 @@ class OpcUaSource:
         self._session = Session(assignment.source, Pki(pki_folder))
         self._subscription: Subscription | Poll | None = None
         self._handles = count(1)
-        self._items: dict[Numbered, Item] = {}
+        self._items: dict[int, Item] = {}
         self._started_at: Any = None
 
     async def run(self) -> None:
@@ -75,7 +75,7 @@ class OpcUaSource:
         before = self._subscription
         if isinstance(before, Subscription) and not restarted and await before.transfer():
             return await before.resume()
-        self._items = {numbered: item_of(next(self._handles), numbered) for numbered in self._assignment.tags}
+        self._items = {n.number: item_of(next(self._handles), n) for n in self._assignment.tags}
         self._subscription = await self._subscribe()
         return False
 
@@ -127,12 +127,13 @@ class OpcUaSource:
         return self._assignment.source.code
 
     async def retag(self, assignment: Assignment) -> None:
-        before, self._assignment = set(self._assignment.tags), assignment
+        before, self._assignment = {n.number: n for n in self._assignment.tags}, assignment
         if self._subscription is None:
             return
-        gone = before - set(assignment.tags)
-        new = {n: item_of(next(self._handles), n) for n in assignment.tags if n not in before}
-        await self._subscription.remove([self._items.pop(n).handle for n in gone if n in self._items])
+        after = {n.number: n for n in assignment.tags}
+        gone = [number for number, numbered in before.items() if after.get(number) != numbered]
+        new = {n: item_of(next(self._handles), tag) for n, tag in after.items() if before.get(n) != tag}
+        await self._subscription.remove([self._items.pop(number).handle for number in gone if number in self._items])
         self._items |= new
         await self._subscription.add(new.values())
 

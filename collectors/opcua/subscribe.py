@@ -33,6 +33,7 @@ LIFETIME_KEEP_ALIVES = 24
 SILENT_KEEP_ALIVES_MAX = 3
 RETRY_S_MIN, RETRY_S_MAX = 60.0, 1_800.0
 FASTEST_MS = 10
+QUEUE_MIN = 100
 _log = structlog.get_logger("collectors.opcua")
 
 
@@ -320,7 +321,7 @@ class Subscription:
 
 def queue_size(source: SourceModel) -> int:
     """Ten times what one publishing interval can hold, so that none is lost while a connection is away a moment."""
-    return max(10, 10 * source.publishing_ms // max(FASTEST_MS, source.sampling_ms))
+    return max(QUEUE_MIN, 10 * source.publishing_ms // max(FASTEST_MS, source.sampling_ms))
 
 
 def _after(sequence: int) -> int:

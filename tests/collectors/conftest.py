@@ -18,7 +18,7 @@ from mes.clock import mono, real_clock
 from mes.formats.plant_file import plant_from
 from mes.settings import Settings
 
-HANG_S = 60.0
+HANG_S = 30.0
 NAME = {"zh": "厂", "en": "Plant"}
 
 
@@ -61,7 +61,9 @@ class Plant:
         return found[0][0] if found else ""
 
     def health(self, source: str) -> dict[str, Any]:
-        return self.rows("select health from source_lease where source = %s", source)[0][0]
+        """What the collector last said of a source."""
+        health: dict[str, Any] = self.rows("select health from source_lease where source = %s", source)[0][0]
+        return {"detail": "", "bad_tags": {}, "counts": {}, **health}
 
 
 def eventually(condition: Callable[[], Any], *, within_s: float = HANG_S) -> Any:
