@@ -194,15 +194,15 @@ def is_as_expected() -> bool:
     } <= {*state, *dir(paho.Client)}
 
 
-def new_client(*, client_id: str, is_v5: bool, batched: bool = True) -> BatchClient | StockClient:
-    """A client with a session that outlives its connection, acknowledging only when told."""
+def new_client(*, client_id: str, is_v5: bool, clean: bool = False, batched: bool = True) -> BatchClient | StockClient:
+    """A client that acknowledges only when told; its session outlives its connection unless `clean`."""
     kind = BatchClient if batched and is_as_expected() else StockClient
-    clean: Any = {} if is_v5 else {"clean_session": False}
+    session: Any = {} if is_v5 else {"clean_session": clean}
     return kind(
         CallbackAPIVersion.VERSION2,
         client_id=client_id,
         protocol=MQTTv5 if is_v5 else MQTTv311,
         manual_ack=True,
         reconnect_on_failure=False,
-        **clean,
+        **session,
     )

@@ -93,6 +93,7 @@ class Link:
         *,
         is_full: Callable[[], bool],
         is_v5: bool,
+        clean: bool = False,
         will: Will | None = None,
         batched: bool = True,
     ) -> None:
@@ -100,11 +101,13 @@ class Link:
         self._address = address_of(source)
         self._is_full = is_full
         self._is_v5 = is_v5
+        self._clean = clean
         self._loop = asyncio.get_running_loop()
         self._connack: asyncio.Future[tuple[bool, ReasonCode]] = self._loop.create_future()
         self._gone: asyncio.Future[SourceLostError] = self._loop.create_future()
         self._answers: dict[int, asyncio.Future[list[ReasonCode]]] = {}
-        self._client = new_client(client_id=source.client_id or f"takt-{source.code}", is_v5=is_v5, batched=batched)
+        client_id = source.client_id or f"takt-{source.code}"
+        self._client = new_client(client_id=client_id, is_v5=is_v5, clean=clean, batched=batched)
         self._deliver = on_batch
         self._prepare(self._client, will)
 
@@ -156,8 +159,8 @@ class Link:
         more: dict[str, Any] = {}
         if self._is_v5:
             more["properties"] = Properties(PacketTypes.CONNECT)  # type: ignore[no-untyped-call]
-            more["properties"].SessionExpiryInterval = SESSION_EXPIRY_S
-            more["clean_start"] = False
+            more["properties"].SessionExpiryInterval = 0 if self._clean else SESSION_EXPIRY_S
+            more["clean_start"] = self._clean
         self._client.connect(self._address.host, self._address.port, KEEPALIVE_S, **more)
 
     async def subscribe(self, filters: Sequence[str], *, qos: int = 1) -> dict[str, str]:

@@ -21,9 +21,10 @@ _log = structlog.get_logger("collectors.mqtt")
 class MqttConnector:
     """Makes connections with the protocol the broker speaks, and knows whether it was down meanwhile."""
 
-    def __init__(self, assignment: Assignment, outlet: Outlet) -> None:
+    def __init__(self, assignment: Assignment, outlet: Outlet, *, clean: bool = False) -> None:
         self._assignment = assignment
         self._outlet = outlet
+        self._clean = clean
         self._is_v5: bool | None = None
         self._was_down = False
 
@@ -32,7 +33,9 @@ class MqttConnector:
         source = self._assignment.source
         version = address_of(source).version
         for is_v5 in [True, False] if self._is_v5 is None and not version else [self._is_v5 or version == "5"]:
-            link = Link(source, on_batch, is_full=lambda: self._outlet.is_full, is_v5=is_v5, will=will)
+            link = Link(
+                source, on_batch, is_full=lambda: self._outlet.is_full, is_v5=is_v5, will=will, clean=self._clean
+            )
             try:
                 present = await link.connect()
             except ConnectRefusedError as error:
