@@ -15,9 +15,11 @@ from fastapi import APIRouter, FastAPI
 from api import contract, errors, health, metrics
 from api.deps import CONNECTIONS_MAX, House
 from api.limits import Headers
+from api.live import stream
 from api.routes import access, exchange, floor, material, order, plan, plant, product, session, tracking
 from api.security.guard import Doorkeeper
 from api.wire import RawPath
+from dashboards.serve import mount as mount_screens
 from mes.settings import Settings
 from mes.store.pool import open_pool
 
@@ -34,6 +36,7 @@ ROUTERS: tuple[APIRouter, ...] = (
     tracking.router,
     material.router,
     exchange.router,
+    stream.router,
     session.router,
     access.router,
     health.router,
@@ -49,9 +52,12 @@ def create(settings: Settings) -> FastAPI:
     async def life(app: FastAPI) -> AsyncIterator[None]:
         pool = open_pool(settings.database_url, name="takt api", size_max=CONNECTIONS_MAX)
         app.state.house = House(settings, pool, Doorkeeper(pool, visitor=settings.demo))
+        app.state.hub = stream.open_hub(settings, pool, app.state.leaving)
+        app.state.hub.start()
         try:
             yield
         finally:
+            await app.state.hub.stop()
             pool.close()
 
     app = FastAPI(
@@ -64,8 +70,10 @@ def create(settings: Settings) -> FastAPI:
         openapi_url=None,
         redirect_slashes=False,
     )
+    app.state.leaving = lambda: False
     for router in ROUTERS:
         app.router.routes.extend(router.routes)
+    mount_screens(app)
     errors.install(app)
     app.add_middleware(metrics.Measure)
     app.add_middleware(RawPath, prefix=f"{PREFIX}/")
@@ -89,7 +97,9 @@ def server(app: FastAPI, *, host: str, port: int) -> uvicorn.Server:
         timeout_keep_alive=KEEP_ALIVE_S,
         timeout_graceful_shutdown=DRAIN_S,
     )
-    return uvicorn.Server(config)
+    serving = uvicorn.Server(config)
+    app.state.leaving = lambda: serving.should_exit
+    return serving
 
 
 def main(settings: Settings) -> None:

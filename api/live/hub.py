@@ -29,6 +29,8 @@ from mes.store.pool import AWAY
 REFRESH_S = 0.5
 LOOK_AGAIN_S = 5.0
 BEAT_S = 2.0
+LEAVING_LOOKS = 8
+"""How often between two beats the hub looks whether the server is ending."""
 FORGET_S = 60.0
 RING_S = 60.0
 BACKLOG_MESSAGES_MAX = 64
@@ -120,12 +122,18 @@ class Client:
 
 
 class Hub:
-    """Starts with the server's event loop, ends with it. `ask` looks into the database for some topics at once."""
+    """Starts with the server's event loop, ends with it. `ask` looks into the database for some topics at once.
 
-    def __init__(self, ask: Ask, ear: Callable[[], Ear], *, build: str) -> None:
+    `leaving` says whether the server wants to end: the streams end then by themselves.
+    """
+
+    def __init__(
+        self, ask: Ask, ear: Callable[[], Ear], *, build: str, leaving: Callable[[], bool] = lambda: False
+    ) -> None:
         self._ask = ask
         self._ear = ear
         self._build = build
+        self._leaving = leaving
         self.epoch = format(int(clock.wall().timestamp()) & 0xFFFFFFFF, "x")
         self._seq = 0
         self._shown = 0
@@ -157,9 +165,7 @@ class Hub:
         self._wake.set()
         if self._beating:
             self._beating.cancel()
-        for client in {client for watch in self._watches.values() for client in watch.clients}:
-            client.closed = True
-            client.ready.set()
+        self._let_go()
         for thread in self._threads:
             await asyncio.to_thread(thread.join)
 
@@ -204,11 +210,24 @@ class Hub:
         return watch.snapshot
 
     async def _beat(self) -> None:
-        while True:
-            await asyncio.sleep(BEAT_S)
+        while not self._leaving():
             message = self._beat_message()
-            for client in {client for watch in self._watches.values() for client in watch.clients}:
+            for client in self._clients():
                 client.offer(message)
+            for _ in range(LEAVING_LOOKS):
+                await asyncio.sleep(BEAT_S / LEAVING_LOOKS)
+                if self._leaving():
+                    break
+        self._let_go()
+
+    def _clients(self) -> set[Client]:
+        return {client for watch in self._watches.values() for client in watch.clients}
+
+    def _let_go(self) -> None:
+        """End every stream, so that the server need not wait for them."""
+        for client in self._clients():
+            client.closed = True
+            client.ready.set()
 
     def _beat_message(self) -> bytes:
         return self._encode("hb", None, {"build": self._build, "away": self._away})

@@ -6,12 +6,12 @@
     resync    {}                                                too slow: open again without `since`
 
 `now` is plant time in epoch milliseconds, which runs at `speed`. `Last-Event-ID` or `?since=` resumes within a minute.
-`open_hub(settings, pool)` makes what the application keeps as `app.state.hub`.
+`open_hub(...)` makes what the application keeps as `app.state.hub`.
 """
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from typing import Annotated
 
 from fastapi import APIRouter, Header, Query, Request
@@ -36,9 +36,14 @@ TOPICS_MAX = 8
 EVERY_ROOM: tuple[Room, ...] = ("booked", "order", "plan", "floor", "material", "exchange", "plant")
 
 
-def open_hub(settings: Settings, pool: Pool) -> Hub:
+def open_hub(settings: Settings, pool: Pool, leaving: Callable[[], bool]) -> Hub:
     """The hub of one api process; `start()` it on the event loop, `await stop()` it before the pool closes."""
-    return Hub(asking(pool), lambda: Ear(settings.database_url, EVERY_ROOM, name="takt live"), build=build_id())
+    return Hub(
+        asking(pool),
+        lambda: Ear(settings.database_url, EVERY_ROOM, name="takt live"),
+        build=build_id(),
+        leaving=leaving,
+    )
 
 
 @router.get("/stream", response_class=StreamingResponse, **needs("self", holds="nothing"))
