@@ -77,11 +77,12 @@ class Concern:
 
 
 class Reactor:
-    """Reacts at once to what people and systems did, and to counts alone at most once a second."""
+    """Reacts at once to what people and systems did, and to counts alone at most every `ahead_s_min`."""
 
-    def __init__(self) -> None:
+    def __init__(self, ahead_s_min: float = AHEAD_S_MIN) -> None:
         self._owed = Concern(all=True)
-        self._looked_at = -AHEAD_S_MIN
+        self._ahead_s_min = ahead_s_min
+        self._looked_at = -ahead_s_min
 
     def react(self, conn: Connection, plants: Plants, deed: Deed, concern: Concern) -> None:
         """Write and tell what changed."""
@@ -103,7 +104,7 @@ class Reactor:
     @property
     def wait_s(self) -> float:
         """How long until counts alone may be reacted to again."""
-        return max(0.0, self._looked_at + AHEAD_S_MIN - clock.mono())
+        return max(0.0, self._looked_at + self._ahead_s_min - clock.mono())
 
     @property
     def is_owing(self) -> bool:

@@ -32,7 +32,7 @@ from mes.store.touched import Touched, take_touched, touch_again
 from mes.store.tracking.raw import load_frontiers
 from mes.tracker.book import Booked, Work, book
 from mes.tracker.plants import Plants
-from mes.tracker.react import Concern, Reactor
+from mes.tracker.react import AHEAD_S_MIN, Concern, Reactor
 from mes.tracker.schedule import FRESH_US, Schedule
 
 DUTY = "tracker"
@@ -123,10 +123,10 @@ class Todo:
 class Tracker:
     """One plant's bookkeeper. `tick` does everything there is to do now and says how long it may rest."""
 
-    def __init__(self) -> None:
+    def __init__(self, ahead_s_min: float = AHEAD_S_MIN) -> None:
         self.plants = Plants()
         self.schedule = Schedule()
-        self.reactor = Reactor()
+        self.reactor = Reactor(ahead_s_min)
         self._is_new = True
         self._fresh_at = 0
 

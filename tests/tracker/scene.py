@@ -147,7 +147,7 @@ class Scene:
     conn: Connection[Any]
     plant: Plant = field(default_factory=lambda: read_plant(plant_text()))
     tags: dict[str, int] = field(default_factory=dict)
-    tracker: Tracker = field(default_factory=Tracker)
+    tracker: Tracker = field(default_factory=lambda: Tracker(ahead_s_min=0))
 
     def __post_init__(self) -> None:
         insert_version(
@@ -155,6 +155,7 @@ class Scene:
             document=document_of(self.plant),
         )  # fmt: skip
         self.tags = number_tags(self.conn, [tag.address for tag in self.plant.tag])
+        self.product()
 
     def deed(self, seconds: float) -> Deed:
         """Somebody acts."""

@@ -41,7 +41,6 @@ def test_states_and_counts_are_booked_where_the_device_says(scene: Scene) -> Non
 
 def test_a_job_owns_what_is_counted_while_it_runs(scene: Scene) -> None:
     """A count at a mark's very instant belongs to the job before it; without a job it is nobody's."""
-    scene.product()
     first, second = (scene.job(scene.order(f"MO-{n}", 100), 100) for n in (1, 2))
     scene.hear([(1, "M2/good_total", 0), (10, "M2/good_total", 1), (20, "M2/good_total", 2), (30, "M2/good_total", 3)])
     scene.say(15, "mark", mark="start", line="L1", job_id=first)
