@@ -36,7 +36,7 @@ from scheduler.solve import Params
 
 TAKT = "takt"
 """Who publishes without a person."""
-TIME_LIMIT_S = {"edit": 0.5, "promise": 0.5, "scenario": 5.0, "replan": 5.0}
+TIME_LIMIT_S = {"edit": 0.5, "promise": 0.5, "scenario": 5.0, "replan": 4.0}
 TIME_LIMIT_S_MAX = 600.0
 NO_SUPPLY = ("quarantine",)
 JOBS_BACK = timedelta(days=3)
