@@ -89,3 +89,9 @@ def take_touched(conn: Connection, *, wall_at: datetime | None = None, limit: in
             """,
             {"limit": limit, "wall_at": wall_at},
         ).fetchall()
+
+
+def list_touched(conn: Connection) -> list[Touched]:
+    """The visible rows, oldest first, left where they are."""
+    with conn.cursor(row_factory=class_row(Touched)) as cur:
+        return cur.execute("select kind, keys, from_at, to_at, why, tries from touched order by id").fetchall()

@@ -104,7 +104,7 @@ def refold(conn: Connection, plants: Plants, works: Mapping[str, Work], *, whole
         done.note(replace(conn, list(outcomes.values()), heard.known))
         for post in posts:
             done.before.setdefault(post.code, post.work.from_us if whole else post.before)
-            done.reached[post.code] = post.through
+            done.reached[post.code] = max(post.through, post.before)
             if post.is_last:
                 done.idle_at[post.code] = post.stands.busy_until
         posts = [post for post in posts if _goes_on(post, outcomes[post.code], whole)]
@@ -126,15 +126,17 @@ def _begin(conn: Connection, plants: Plants, works: Mapping[str, Work], whole: b
     posts = []
     for code, stand in raw.load_stands(conn, starts).items():
         rules = plants.latest_rules(code)
-        if rules is None or (whole and stand.through is None):
+        if rules is None or (whole and (stand.through is None or stand.through < starts[code])):
             continue
         work, through = works[code], stand.through or 0
+        reach = max(work.to_us, through)
         if whole:
-            work = Work(work.from_us, min(work.to_us, through))
+            reach = min(work.to_us, through)
+            work = Work(work.from_us, reach)
         stands = standing(stand.state) if stand.state else _from_nothing(plants, rules, begins)
         at = starts[code] if stand.state else begins
         last = -1 if stand.last is None else stand.last
-        posts.append(_Post(code, rules, work, stands, at, last, through or begins, max(work.to_us, through)))
+        posts.append(_Post(code, rules, work, stands, at, last, through or begins, reach))
     return posts
 
 

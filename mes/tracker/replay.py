@@ -7,14 +7,14 @@ reach back beyond the kept samples are refused: what was heard then is gone.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import datetime, timedelta
 
-from mes.domain.calendar import instant, micros
+from mes.domain.calendar import floor_minute, micros
 from mes.domain.sample import KEEP_SIGNAL_DAYS
 from mes.errors import InputError
 from mes.store.pool import Connection
-from mes.store.touched import touch
+from mes.store.touched import list_touched, touch
 from mes.tracker.book import Work, book
 from mes.tracker.difference import Deviation
 from mes.tracker.plants import DAY_US, Plants
@@ -44,40 +44,42 @@ class _UndoneError(Exception):
 def verify(conn: Connection, from_at: datetime, to_at: datetime) -> Iterator[Deviation]:
     """Rows of a window that stand otherwise than they should. The caller's transaction should be one snapshot.
 
-    A day at a time; what each day's working out would write is taken back before the next.
+    A day at a time; what each day's working out would write is taken back before the next. What is touched and not yet
+    booked again cannot be right yet and is left out.
     """
     plants = Plants()
     plants.refresh(conn)
+    untouched = _untouched_until(conn, plants)
     start, end = max(micros(from_at), plants.begins), micros(to_at)
     while start < end:
         until = min(start - start % DAY_US + DAY_US, end)
-        yield from _verify_stretch(conn, plants, Work(start, until - 1))
+        works = {
+            code: Work(start, last)
+            for code in plants.codes_on()
+            if (last := min(until, untouched.get(code, until)) - 1) >= start
+        }
+        yield from _verify_stretch(conn, plants, works)
         start = until
 
 
-def _verify_stretch(conn: Connection, plants: Plants, work: Work) -> list[Deviation]:
+def _untouched_until(conn: Connection, plants: Plants) -> dict[str, int]:
+    """For posts with something still to be booked: the minute from which on."""
+    found: dict[str, int] = {}
+    for touched in list_touched(conn):
+        if touched.kind in {"station", "line", "plant"}:
+            on_line = None if touched.kind == "plant" else touched.keys
+            codes = plants.codes_of(touched.keys) if touched.kind == "station" else plants.codes_on(on_line)
+            at = floor_minute(micros(touched.from_at)) if touched.from_at else 0
+            for code in codes:
+                found[code] = min(at, found.get(code, at))
+    return found
+
+
+def _verify_stretch(conn: Connection, plants: Plants, works: Mapping[str, Work]) -> list[Deviation]:
     found: list[Deviation] = []
     try:
         with conn.transaction():
-            found = book(conn, plants, dict.fromkeys(plants.codes_on(), work), whole=True).deviations()
+            found = book(conn, plants, works, whole=True).deviations()
             raise _UndoneError
     except _UndoneError:
         return found
-
-
-def still_touched(conn: Connection, from_at: datetime, to_at: datetime) -> bool:
-    """Whether something of a window still has to be booked, so that it cannot be right yet."""
-    row = conn.execute(
-        """
-        select exists (select from touched
-                       where kind in ('station', 'line', 'plant') and coalesce(from_at, '-infinity') < %(to_at)s
-                         and coalesce(to_at, 'infinity') >= %(from_at)s)
-        """,
-        {"from_at": from_at, "to_at": to_at},
-    ).fetchone()
-    return bool(row and row[0])
-
-
-def shown(us: int) -> str:
-    """An instant of a booked row as people read it."""
-    return instant(us).isoformat().replace("+00:00", "Z")

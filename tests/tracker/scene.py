@@ -29,6 +29,7 @@ from mes.domain.sample import Value
 from mes.formats.plant_file import document_of, read_plant
 from mes.store.plant import insert_version, number_tags
 from mes.store.sample import Rows, micros, row, store_batch
+from mes.store.touched import touch
 from mes.tracker.tracker import Tracker
 
 START = datetime(2026, 1, 5, 8, 0, tzinfo=UTC)
@@ -156,6 +157,18 @@ class Scene:
         )  # fmt: skip
         self.tags = number_tags(self.conn, [tag.address for tag in self.plant.tag])
         self.product()
+
+    def plant_with(self, old: str, new: str) -> Plant:
+        """The plant as it would be with something else in its file."""
+        return read_plant(plant_text().replace(old, new))
+
+    def apply(self, plant: Plant, *, from_seconds: float) -> None:
+        """Put another plant version in force from an instant."""
+        insert_version(
+            self.conn, in_force_from=at(from_seconds), applied_at=at(200), applied_by="test", sha256="y",
+            document=document_of(plant),
+        )  # fmt: skip
+        touch(self.conn, "plant", ["version"], "applied", from_at=at(from_seconds))
 
     def deed(self, seconds: float) -> Deed:
         """Somebody acts."""

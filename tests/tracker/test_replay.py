@@ -83,3 +83,22 @@ def test_a_row_that_was_changed_is_found(scene: Scene) -> None:
     found = {deviation.table for deviation in verify(scene.conn, at(-60), at(200))}
     assert found >= {"minute_count", "state_span"}
     assert scene.rows("select good from minute_count") == [(5,)]
+
+
+def test_what_is_still_touched_is_not_called_wrong(scene: Scene) -> None:
+    """While samples wait to be booked, verify says nothing of the minutes they lie in."""
+    scene.hear([(1, "M1/good_total", 0), (30, "M1/good_total", 4), (2, "M1/state", "run")])
+    scene.track(120)
+    scene.hear([(40, "M1/good_total", 5), (150, "M1/good_total", 9)])
+    assert list(verify(scene.conn, at(-60), at(600))) == []
+
+
+def test_a_corrected_state_map_is_replayed(scene: Scene) -> None:
+    """A plant version that maps a word otherwise, in force from the beginning, changes what was booked."""
+    scene.hear([(1, "M1/state", "run"), (61, "M1/state", "idle"), (121, "M1/state", "run")])
+    scene.track(200)
+    scene.apply(scene.plant_with('"idle" = "idle"', '"idle" = "setup"'), from_seconds=-3600)
+    scene.track(210)
+    assert scene.rows("select state from state_span where machine = 'M1' order by from_at") == [
+        ("running",), ("setup",), ("running",),
+    ]  # fmt: skip
