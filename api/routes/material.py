@@ -150,6 +150,13 @@ def _require_places(call: Call, plant: Plant, *locations: str) -> None:
         raise NotFoundError(f"There is no location {next((c for c in locations if c), '')}")
 
 
+def _hidden_places(call: Call) -> set[str]:
+    """The line-side stock of lines the caller does not see."""
+    if call.lines is None:
+        return set()
+    return {line.location for line in call.plant().line if line.location and not call.sees(line.code)}
+
+
 # ------------------------------------------------------------------ what there is, and what will be missing
 @router.get("/balances", **needs("material:read"))
 def list_balances(
@@ -162,7 +169,9 @@ def list_balances(
 ) -> Page[Balance]:
     """What lies where by statement, count, movement and use. Items never stated are not monitored and not here."""
     key = cursor_key(cursor, str, str)
-    rows = api_material.list_balances(call.conn, location=location, item=item, after=key, limit=limit + 1)
+    rows = api_material.list_balances(
+        call.conn, location=location, item=item, hidden=_hidden_places(call), after=key, limit=limit + 1
+    )
     return page_of(rows, limit, lambda row: (row.location, row.item))
 
 

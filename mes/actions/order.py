@@ -14,7 +14,6 @@ from mes.domain.exchange import Event, EventType
 from mes.domain.order_document import Made, ProductionOrder, content_revision, life_after
 from mes.domain.plant import Plant
 from mes.domain.product import Operation, Release, Units, in_base, settled_bom, settled_routing
-from mes.domain.tracking.jobs import YIELD_PHASES
 from mes.errors import ConflictError, Fault
 from mes.store import order as store
 from mes.store import product
@@ -38,7 +37,7 @@ def accept(conn: Connection, deed: Deed, order: ProductionOrder, plant: Plant | 
         return Accepted(str(kept.version), created=False, changed=False)
     settled = _settle(conn, deed, order, plant)
     if kept is not None:
-        made = store.load_made(conn, kept.id, phases=YIELD_PHASES)
+        made = store.load_made(conn, kept.id)
         _check_change(kept.order, settled, made)
         settled = replace(settled, status=life_after(settled.status, made))
     else:

@@ -194,28 +194,24 @@ def _save_lines(conn: Connection, order_id: int, order: ProductionOrder) -> None
 
 
 # ------------------------------------------------------------------ how far an order is
-def load_made(conn: Connection, order_id: int, *, phases: Sequence[str]) -> Made:
-    """How far an order is, in the phases that are yield.
+def load_made(conn: Connection, order_id: int) -> Made:
+    """How far an order is: good pieces of its last operation; in progress is what began and is neither good nor reject.
 
-    Good pieces left the line of its last operation; in progress are those that entered its busiest one and are neither
-    good there nor rejected anywhere.
+    What is in progress is told by the operation that most pieces entered.
     """
     row = conn.execute(
         """
-        with step as (
-            select operation_seq, sum(good) filter (where leaves) as good, sum(reject) as reject,
-                   sum(entered) filter (where enters) as entered
-            from shift_count where order_id = %(id)s and phase = any(%(phases)s) group by operation_seq
-        ), last as (
+        select coalesce(max(p.good) filter (where p.operation_seq = last.seq), 0),
+               coalesce(max(p.entered), 0) - coalesce(sum(p.reject), 0)
+        from production_order o
+        cross join lateral (
             select coalesce((select max(seq) from order_operation where order_id = o.id),
-                            (select max(seq) from operation p where p.item = o.item and p.revision = o.revision)) as seq
-            from production_order o where o.id = %(id)s
-        )
-        select coalesce(sum(good) filter (where operation_seq = last.seq), 0),
-               coalesce(max(entered), 0) - coalesce(sum(reject), 0)
-        from last left join step on true group by last.seq
+                            (select max(seq) from operation where item = o.item and revision = o.revision)) as seq
+        ) last
+        left join order_progress p on p.order_id = o.id
+        where o.id = %(id)s
         """,
-        {"id": order_id, "phases": list(phases)},
+        {"id": order_id},
     ).fetchone()
     good, through = (Decimal(row[0]), Decimal(row[1])) if row else (Decimal(0), Decimal(0))
     return Made(good=good, in_progress=max(Decimal(0), through - good))

@@ -8,7 +8,7 @@ from uuid import uuid4
 
 import httpx
 import pytest
-from callers import Site, make_job, order, pointers
+from callers import Site, count_pieces, make_job, order, pointers
 
 from mes.clock import wall
 from mes.domain.access import Grant
@@ -108,6 +108,21 @@ def test_a_job_is_started_paused_finished_and_confirmed(site: Site, floor: httpx
     ]  # fmt: skip
     assert {row[2:] for row in rows} == {("L01", None, job)}
     assert site.rows("select count(*) from touched where kind = 'order' and why = 'confirmed'") == [(1,)]
+
+
+def test_jobs_are_listed_with_their_state(site: Site, known: httpx.Client, floor: httpx.Client) -> None:
+    """A job is read with its state and counts, by line and state; another line's job is not there."""
+    job = make_job(site, "MO-1")
+    count_pieces(site, site.rows("select id from production_order")[0][0], good=7, reject=2, job_id=job)
+    row = known.get("/jobs", params={"line": "L01", "state": "ready,running"}).json()["items"][0]
+    assert {key: row[key] for key in ("id", "number", "state", "quantity", "good", "reject")} == {
+        "id": job, "number": "MO-1", "state": "ready", "quantity": 100, "good": 7, "reject": 2,
+    }  # fmt: skip
+    assert known.get("/jobs", params={"state": "running"}).json()["items"] == []
+    operator = site.signed_in("lin", Grant("operator", frozenset({"L02"})))
+    assert operator.get("/jobs").json()["items"] == []
+    assert operator.get(f"/jobs/{job}").status_code == 404
+    assert known.get(f"/jobs/{job}").json() == row
 
 
 def test_a_held_order_is_not_started(site: Site, known: httpx.Client, floor: httpx.Client) -> None:

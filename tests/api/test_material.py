@@ -142,6 +142,25 @@ def test_somebody_of_another_line_sees_no_call_off(site: Site, known: httpx.Clie
     assert [reply.status_code for reply in moves] == [404, 201]
 
 
+def test_balances_follow_what_is_said(site: Site, known: httpx.Client) -> None:
+    """A balance is the statement and the movements after it; a count takes its place; other lines' are not there."""
+    known.put("/stock/WH", json=statement(hours_ago=1))
+    handler = site.with_key("movements:write", system="floor")
+    body = {"kind": "transfer", "item": "SCR", "quantity": 30, "from_location": "WH", "to_location": "L01-side"}
+    handler.post("/movements", json=body)
+    read = {row["location"]: row for row in known.get("/balances", params={"item": "SCR"}).json()["items"]}
+    assert {place: (row["on_hand"], row["stated"]) for place, row in read.items()} == {
+        "WH": ("470", True),
+        "L01-side": ("30", False),
+    }
+    counted = {"kind": "count", "item": "SCR", "quantity": 28, "to_location": "L01-side"}
+    assert handler.post("/movements", json=counted).status_code == 201
+    there = known.get("/balances", params={"location": "L01-side"}).json()["items"]
+    assert [(row["on_hand"], row["kind"]) for row in there] == [("28", "count")]
+    operator = site.signed_in("lin", Grant("operator", frozenset({"L02"})))
+    assert [row["location"] for row in operator.get("/balances").json()["items"]] == ["WH"]
+
+
 def test_a_shortage_is_answered(site: Site, known: httpx.Client) -> None:
     """An answer to a shortage is kept once and has its item looked at again; a closed one takes none."""
     with psycopg.connect(site.database_url) as conn:
@@ -159,3 +178,8 @@ def test_a_shortage_is_answered(site: Site, known: httpx.Client) -> None:
     assert known.post("/shortages/2/answer", json={"answer": "x"}).status_code == 409
     assert known.post("/shortages/9/answer", json={"answer": "x"}).status_code == 404
     assert site.rows("select by, ref from shortage_answer") == [("erp", "PO-7")]
+    listed = known.get("/shortages", params={"state": "acknowledged"}).json()["items"]
+    assert [(row["item"], row["short_quantity"], row["answers"][0]["quantity"]) for row in listed] == [
+        ("SCR", "180", "200")
+    ]
+    assert [row["state"] for row in known.get("/shortages").json()["items"]] == ["acknowledged", "closed"]

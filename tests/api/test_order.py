@@ -137,8 +137,8 @@ def test_progress_stands_beside_the_order(site: Site, known: httpx.Client) -> No
     count_pieces(site, site.rows("select id from production_order")[0][0], good=90, reject=10)
     read = known.get("/production-orders/erp/MO-1").json()
     assert (read["made"], read["yield_rate"]) == ("90", "0.9")
-    assert read["progress"][0] | {"wip": 0} == {
-        "operation_seq": 10, "entered": 100, "good": 90, "reject": 10, "rework": 0, "scrap": 0, "wip": 0,
+    assert read["progress"][0] == {
+        "operation_seq": 10, "entered": 100, "good": 90, "reject": 10, "reworked": 0, "scrap": 0, "wip": 0,
     }  # fmt: skip
 
 

@@ -10,7 +10,6 @@ from typing import Any
 from psycopg.rows import class_row
 
 from mes.domain.fields import Quantity
-from mes.domain.tracking.jobs import YIELD_PHASES
 from mes.store.floor import AndonCall
 from mes.store.pool import Connection
 
@@ -57,12 +56,13 @@ class JobLine:
     planned_end_at: datetime
     plan_id: int
     state: str
+    running_since: datetime | None
     started_at: datetime | None
-    ended_at: datetime | None
+    marked_at: datetime | None
+    confirmed_at: datetime | None
     good: int
     reject: int
-    rework: int
-    scrap: int
+    entered: int
 
 
 def list_entries(
@@ -115,23 +115,19 @@ def list_jobs(
     ids: Sequence[int] | None = None,
     limit: int = 1000,
 ) -> list[JobLine]:
-    """Jobs planned in a stretch, by planned start. `lines`: only of these (None: all)."""
+    """Jobs planned in a stretch, by planned start; withdrawn ones only by `ids`. `lines`: only of these (None: all)."""
     after_at, after_id = after or (None, None)
     with conn.cursor(row_factory=class_row(JobLine)) as cur:
         return cur.execute(
             """
             select j.id, o.system, o.number, o.item, j.operation_seq, j.line, j.shift_day, j.shift, j.sequence,
-                   j.quantity, j.planned_start_at, j.planned_end_at, j.plan_id, s.state, s.started_at, s.ended_at,
-                   coalesce(c.good, 0)::int8 as good, coalesce(c.reject, 0)::int8 as reject,
-                   coalesce(c.rework, 0)::int8 as rework, coalesce(c.scrap, 0)::int8 as scrap
+                   j.quantity, j.planned_start_at, j.planned_end_at, j.plan_id, s.state, s.running_since, s.started_at,
+                   s.marked_at, s.confirmed_at, s.good, s.reject, s.entered
             from job j
             join production_order o on o.id = j.order_id
             join job_state s on s.job_id = j.id
-            left join lateral (
-                select sum(good) filter (where leaves and phase = any(%(phases)s)) as good, sum(reject) as reject,
-                       sum(rework) as rework, sum(scrap) as scrap
-                from shift_count where job_id = j.id and job_id <> 0) c on true
             where (%(ids)s::int8[] is null or j.id = any(%(ids)s))
+              and (j.withdrawn_at is null or s.state = 'running' or %(ids)s::int8[] is not null)
               and (%(line)s::text is null or j.line = %(line)s)
               and (%(lines)s::text[] is null or j.line = any(%(lines)s))
               and (%(states)s::text[] is null or s.state = any(%(states)s))
@@ -145,7 +141,6 @@ def list_jobs(
                 "line": line,
                 "lines": None if lines is None else sorted(lines),
                 "states": None if states is None else list(states),
-                "phases": list(YIELD_PHASES),
                 "from_at": from_at,
                 "to_at": to_at,
                 "after_at": after_at,

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from psycopg.rows import class_row
+from psycopg.rows import class_row, dict_row
 
 from mes.domain.fields import Quantity, Signed
 from mes.domain.material.documents import ExpectedReceipt
@@ -17,17 +18,18 @@ from mes.store.pool import Connection
 
 @dataclass(frozen=True, slots=True)
 class Balance:
-    """What lies at a location of an item: as last stated or counted, moved and used since, and by that now on hand."""
+    """What lies at a location of an item: what was stated or counted at `as_of`, moved and used since.
+
+    `stated` false: only elsewhere was the item ever stated; this place is taken to have been empty then.
+    """
 
     location: str
     item: str
     unit: str
-    stated: Signed
+    on_hand: Signed
+    stated: bool
     kind: str
     as_of: datetime
-    moved: Signed
-    used: Signed
-    on_hand: Signed
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,23 +120,31 @@ def list_call_offs(
 
 
 def list_balances(
-    conn: Connection, *, location: str | None, item: str | None, after: tuple[Any, ...] | None, limit: int
+    conn: Connection,
+    *,
+    location: str | None,
+    item: str | None,
+    hidden: Collection[str],
+    after: tuple[Any, ...] | None,
+    limit: int,
 ) -> list[Balance]:
-    """Balances by location and item."""
+    """Balances by location and item, those of `hidden` locations left out."""
     after_location, after_item = after or (None, None)
     with conn.cursor(row_factory=class_row(Balance)) as cur:
         return cur.execute(
             """
-            select b.location, b.item, i.unit, b.stated, b.kind, b.as_of, b.moved, b.used, b.on_hand
+            select b.location, b.item, i.unit, b.quantity as on_hand, b.stated, b.kind, b.as_of
             from balance b join item i on i.code = b.item
             where (%(location)s::text is null or b.location = %(location)s)
               and (%(item)s::text is null or b.item = %(item)s)
+              and b.location <> all(%(hidden)s)
               and (%(after_location)s::text is null or (b.location, b.item) > (%(after_location)s, %(after_item)s))
             order by b.location, b.item limit %(limit)s
             """,
             {
                 "location": location,
                 "item": item,
+                "hidden": sorted(hidden),
                 "after_location": after_location,
                 "after_item": after_item,
                 "limit": limit,
@@ -146,17 +156,13 @@ def list_shortages(
     conn: Connection, *, item: str | None, states: Sequence[str] | None, after: int | None, limit: int
 ) -> list[ShortageLine]:
     """Shortages, oldest first, with what was answered."""
-    with conn.cursor(row_factory=class_row(ShortageLine)) as cur:
-        return cur.execute(
+    with conn.cursor(row_factory=dict_row) as cur:
+        rows = cur.execute(
             """
             select s.id, s.item, i.unit, v.state, s.opened_at, s.changed_at, s.short_quantity, s.needed_by, s.on_hand,
                    s.line, s.orders, s.receipts, s.covered_by, s.covered_at, s.cause, s.confirmed_at, s.closed_at,
-                   s.closed_cause,
-                   coalesce((select jsonb_agg(jsonb_build_object(
-                                 'at', a.at, 'by', a.by, 'answer', a.answer, 'ref', a.ref,
-                                 'quantity', a.quantity::text, 'expected_at', a.expected_at) order by a.id)
-                             from shortage_answer a where a.shortage_id = s.id), '[]') as answers
-            from shortage s join item i on i.code = s.item join shortage_state v on v.shortage_id = s.id
+                   s.closed_cause
+            from shortage s join item i on i.code = s.item join shortage_state v on v.id = s.id
             where (%(item)s::text is null or s.item = %(item)s)
               and (%(states)s::text[] is null or v.state = any(%(states)s))
               and (%(after)s::int8 is null or s.id > %(after)s)
@@ -164,3 +170,18 @@ def list_shortages(
             """,
             {"item": item, "states": None if states is None else list(states), "after": after, "limit": limit},
         ).fetchall()
+    answers = _answers(conn, [row["id"] for row in rows])
+    return [ShortageLine(**row, answers=answers[row["id"]]) for row in rows]
+
+
+def _answers(conn: Connection, shortage_ids: Sequence[int]) -> dict[int, list[Answer]]:
+    found: dict[int, list[Answer]] = defaultdict(list)
+    for shortage_id, *answer in conn.execute(
+        """
+        select shortage_id, at, by, answer, ref, quantity, expected_at from shortage_answer
+        where shortage_id = any(%(ids)s) order by id
+        """,
+        {"ids": list(shortage_ids)},
+    ):
+        found[shortage_id].append(Answer(*answer))
+    return found

@@ -13,20 +13,22 @@ from psycopg.rows import class_row
 
 from mes.domain.fields import Quantity, Signed
 from mes.domain.order_document import ProductionOrder
-from mes.domain.tracking.jobs import YIELD_PHASES
 from mes.store.order import KeptOrder, load_orders
 from mes.store.pool import Connection
 
 
 @dataclass(frozen=True, slots=True)
 class OperationProgress:
-    """Pieces of one operation (or of a stage of operations, under its last). `wip` waits before the next one."""
+    """Pieces of one operation (or of a stage of operations, under its last). `wip` waits before the next one.
+
+    `reworked` were rejected and became good, and are among the good.
+    """
 
     operation_seq: int
     entered: int
     good: int
     reject: int
-    rework: int
+    reworked: int
     scrap: int
     wip: int
 
@@ -108,19 +110,16 @@ def _progress(
 def _steps(conn: Connection, order_ids: Sequence[int]) -> dict[int, list[OperationProgress]]:
     rows = conn.execute(
         """
-        select order_id, operation_seq,
-               coalesce(sum(entered) filter (where enters and phase = any(%(phases)s)), 0)::int8 as entered,
-               coalesce(sum(good) filter (where leaves and phase = any(%(phases)s)), 0)::int8 as good,
-               sum(reject)::int8 as reject, sum(rework)::int8 as rework, sum(scrap)::int8 as scrap
-        from shift_count where order_id = any(%(ids)s) group by order_id, operation_seq order by order_id, operation_seq
+        select order_id, operation_seq, entered, good, reject, reworked, scrap from order_progress
+        where order_id = any(%(ids)s) order by order_id, operation_seq
         """,
-        {"ids": list(order_ids), "phases": list(YIELD_PHASES)},
+        {"ids": list(order_ids)},
     ).fetchall()
     found: dict[int, list[OperationProgress]] = defaultdict(list)
-    for index, (order_id, seq, entered, good, reject, rework, scrap) in enumerate(rows):
+    for index, (order_id, *figures) in enumerate(rows):
         following = rows[index + 1] if index + 1 < len(rows) and rows[index + 1][0] == order_id else None
-        wip = max(0, good - following[2]) if following else 0
-        found[order_id].append(OperationProgress(seq, entered, good, reject, rework, scrap, wip))
+        wip = max(0, figures[2] - following[2]) if following else 0
+        found[order_id].append(OperationProgress(*figures, wip=wip))
     return found
 
 
