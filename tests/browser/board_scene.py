@@ -78,11 +78,12 @@ def _plan(ident: str, lots: dict[str, LotImage], late: dict[str, int], lacks: tu
         setup_minutes=sum(lot.setup_minutes for lot in lots.values()), late_orders=len(late),
         late_minutes=sum(late.values()), lots=lots,
         orders={
-            order: PlannedOrderImage(late.get(order, 0), 0, causes if order in late else (), fixes if order in late else (), end)
+            order: PlannedOrderImage(late.get(order, 0), 0, *((causes, fixes) if order in late else ((), ())), end)
             for order, end in ends.items()
         },
         lacks=lacks, unplanned={}, created_at=NOW_MS - HOUR_MS, version=3 if ident == "7" else None,
-        published_at=NOW_MS - 5 * HOUR_MS if ident == "7" else None, published_by="person:demo" if ident == "7" else None,
+        published_at=NOW_MS - 5 * HOUR_MS if ident == "7" else None,
+        published_by="person:demo" if ident == "7" else None,
     )  # fmt: skip
 
 
@@ -109,7 +110,8 @@ def board(lines: int = 5, proposal: bool = True) -> BoardImage:
         _code, _line, product = LINES[k % len(LINES)]
         orders[subject] = BoardOrderImage(
             subject.split("/")[1], "erp", "KFR-35GW", product, "AC35", 500, "pcs",
-            (published.orders[subject].end or 0) + rnd.choice((2, 9, 30)) * HOUR_MS, 5, "released", rnd.choice((0, 0, 120)),
+            (published.orders[subject].end or 0) + rnd.choice((2, 9, 30)) * HOUR_MS, 5, "released",
+            rnd.choice((0, 0, 120)),
         )  # fmt: skip
     diff = DiffImage(
         len(moves), len(before), (0, 1), (0, 1525), (published.setup_minutes, proposed.setup_minutes),

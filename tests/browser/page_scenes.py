@@ -15,6 +15,18 @@ from mes.store.screens.shortages import (
 )
 from tests.browser.scenes import HOUR_MS, MINUTE_MS, NOW_MS, SITE
 
+SESSION = {
+    "by": "person:demo", "name": "demo", "roles": ["planner", "line_lead"], "lines": None, "demo": True, "lang": "",
+    "permissions": ["tracking:read", "plans:read", "material:read", "orders:read", "jobs:run", "jobs:confirm"],
+}  # fmt: skip
+PLANT = {
+    "station": [
+        {"code": "L01-S1", "line": "L01", "machine": "L01-M1", "name": {"zh": "内机预装", "en": "Pre-assembly"}},
+        {"code": "L05-S1", "line": "L05", "counts_by": "scan", "name": {"zh": "压接装配", "en": "Crimp and assemble"}},
+        {"code": "L05-S4", "line": "L05", "counts_by": "entry", "name": {"zh": "检验包装", "en": "Inspect and pack"}},
+    ]
+}
+
 
 def shortages() -> ShortagesImage:
     """One that is near, one that is covered, one whose line stands; two call-offs and one that was false."""
@@ -68,7 +80,7 @@ def orders() -> OrdersImage:
         MessageImage("mes.eta.changed", NOW_MS - 40 * MINUTE_MS),
     )
 
-    def order(number: str, product: Name, status: str, good: int, late: int, kit: float | None) -> OrderImage:
+    def order(number: str, product: Name, status: str, good: int, *, late: int, kit: float | None) -> OrderImage:
         return OrderImage(
             number, "erp", "KFR-35GW", product, "B", "pcs", 500, good, good // 50, good // 120, 9 if good else 0,
             status, 5, NOW_MS + 9 * HOUR_MS, late, steps, uses, messages, NOW_MS + 9 * HOUR_MS + late * MINUTE_MS,
@@ -79,9 +91,9 @@ def orders() -> OrdersImage:
     return OrdersImage(
         SITE,
         {
-            "erp/MO26-1100": order("MO26-1100", split, "running", 231, 1525, 0.83),
-            "erp/MO26-1101": order("MO26-1101", cabinet, "running", 470, 0, 1.0),
-            "erp/MO26-1102": order("MO26-1102", cabinet, "completed", 500, 0, 1.0),
-            "erp/MO26-1103": order("MO26-1103", split, "released", 0, 0, None),
+            "erp/MO26-1100": order("MO26-1100", split, "running", 231, late=1525, kit=0.83),
+            "erp/MO26-1101": order("MO26-1101", cabinet, "running", 470, late=0, kit=1.0),
+            "erp/MO26-1102": order("MO26-1102", cabinet, "completed", 500, late=0, kit=1.0),
+            "erp/MO26-1103": order("MO26-1103", split, "released", 0, late=0, kit=None),
         },
     )

@@ -64,7 +64,6 @@ def tile(rnd: random.Random, place: int, status: str) -> TileImage:
         pace=pace(planned), strip=strip(rnd, status, since), shift=SHIFT, order=f"MO26-{1100 + place}",
         item="KFR-35GW", product=product, machine="L01-M2" if alarm else None,
         reason=Name("焊枪故障", "Brazing torch") if status == "fault" else None,
-        waits_for="C-COMP-35" if status == "starved" else None,
     )  # fmt: skip
 
 

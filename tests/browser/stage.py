@@ -112,6 +112,8 @@ def scene(topic: str, lines: int = 5) -> Any:
     if topic.startswith("station:"):
         return station_scene.station(topic.removeprefix("station:"))
     drawn: dict[str, Callable[[], Any]] = {
+        "/session": lambda: page_scenes.SESSION,
+        "/plant": lambda: page_scenes.PLANT,
         "wall": lambda: scenes.wall(lines),
         "board": lambda: board_scene.board(lines),
         "shortages": page_scenes.shortages,

@@ -1,5 +1,6 @@
 // Which page an address shows. Pages are loaded when opened; links inside Takt change the page without loading it anew.
 import { shallowRef, type Component } from 'vue';
+import { loadSession, session } from './http/session';
 
 export type Look = 'dark' | 'light';
 
@@ -7,6 +8,8 @@ export interface Page {
   look: Look;
   /** A page that hangs on a wall or stands at a line: no menu around it. */
   bare: boolean;
+  /** Nobody needs to be signed in for it. */
+  open?: boolean;
   load: () => Promise<{ default: Component }>;
   pattern: RegExp;
 }
@@ -19,8 +22,7 @@ const pages: Page[] = [
   { pattern: /^\/orders$/, look: 'light', bare: false, load: () => import('./pages/Orders.vue') },
   { pattern: /^\/station\/(?<code>[^/]+)$/, look: 'dark', bare: true, load: () => import('./pages/station/Station.vue') },
   { pattern: /^\/station$/, look: 'light', bare: false, load: () => import('./pages/Stations.vue') },
-  { pattern: /^\/login$/, look: 'light', bare: true, load: () => import('./pages/Login.vue') },
-  { pattern: /^\/first$/, look: 'light', bare: true, load: () => import('./pages/Login.vue') },
+  { pattern: /^\/(login|first|enrol)$/, look: 'light', bare: true, open: true, load: () => import('./pages/Login.vue') },
 ];
 const nowhere: Page = { pattern: /./, look: 'light', bare: false, load: () => import('./pages/Nowhere.vue') };
 
@@ -45,6 +47,11 @@ export function pageFor(path: string): { page: Page; params: Record<string, stri
 
 async function open(): Promise<void> {
   const { page, params } = pageFor(location.pathname);
+  const who = session.value ?? (await loadSession());
+  if (who?.by === '' && page.open !== true) {
+    go(`/login?next=${encodeURIComponent(location.pathname + location.search)}`);
+    return;
+  }
   const { default: component } = await page.load();
   document.documentElement.dataset['look'] = page.look;
   opened.value = { page, component, params, path: location.pathname };

@@ -1,1 +1,0 @@
-import{O as e,S as t,T as n}from"./index-DSXLxyjh.js";var r=n({__name:`Login`,setup(n){return(n,r)=>(e(),t(`main`))}});export{r as default};

@@ -1,1 +1,0 @@
-import{F as e,M as t,O as n,S as r,T as i,f as a,r as o,y as s}from"./index-DSXLxyjh.js";var c={class:`nowhere`},l={href:`/`},u=o(i({__name:`Nowhere`,setup(i){return(i,o)=>(n(),r(`main`,c,[s(`h1`,null,e(t(a)(`page.nowhere`)),1),s(`a`,l,e(t(a)(`page.home`)),1)]))}}),[[`__scopeId`,`data-v-dc084595`]]);export{u as default};

@@ -1,0 +1,27 @@
+// Who is looking: asked once when the page opens. Whoever is nobody is sent to sign in.
+import { shallowRef } from 'vue';
+import { get } from './client';
+
+export interface Session {
+  by: string;
+  name: string;
+  roles: string[];
+  permissions: string[];
+  lines: string[] | null;
+  demo: boolean;
+  lang: string;
+}
+
+export const session = shallowRef<Session>();
+
+/** Undefined while the server is not reached: a terminal then works with what it kept. */
+export async function loadSession(): Promise<Session | undefined> {
+  try {
+    session.value = await get<Session>('/session');
+  } catch {
+    session.value = undefined;
+  }
+  return session.value;
+}
+
+export const may = (permission: string): boolean => session.value?.permissions.includes(permission) ?? true;
