@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 from datetime import datetime
+from decimal import Decimal
 
 from scheduler.axis import instant
 from scheduler.cost import lateness, missing, objective
 from scheduler.daily import daily
 from scheduler.decode import Board
-from scheduler.plan import Log, Plan, PlanLot, PlannedOrder, Unplanned
+from scheduler.plan import Log, Plan, PlanLot, PlannedOrder, Unplanned, Used
 from scheduler.shop import FAR, Shop
+from scheduler.state import Desk
 
 
-def plan_of(board: Board, log: Log, wanted: list[int] | None = None) -> Plan:
-    """The plan a board stands for; `wanted` gives each lot's start were material no matter (None: as planned)."""
-    problem = board.shop.problem
-    lots = plan_lots(board, wanted)
+def plan_of(desk: Desk, log: Log, wanted: list[int] | None = None) -> Plan:
+    """The plan a desk stands for; `wanted` gives each lot's start were material no matter (None: as planned)."""
+    board, problem = desk.board, desk.shop.problem
+    lots = plan_lots(desk, wanted)
     return Plan(
         status="feasible",
         objective=objective(board),
@@ -27,15 +29,32 @@ def plan_of(board: Board, log: Log, wanted: list[int] | None = None) -> Plan:
     )
 
 
-def plan_lots(board: Board, wanted: list[int] | None = None) -> tuple[PlanLot, ...]:
+def plan_lots(desk: Desk, wanted: list[int] | None = None) -> tuple[PlanLot, ...]:
     """The planned lots, by start, line and order."""
-    shop = board.shop
+    board, shop = desk.board, desk.shop
+    used = substituted(desk)
     planned = [lot for lot in range(len(shop.lots)) if board.end[lot] != FAR]
     planned.sort(key=lambda lot: (board.start(lot), board.line_of[lot], lot))
-    return tuple(_plan_lot(board, lot, board.start(lot) if wanted is None else wanted[lot]) for lot in planned)
+    wish = {lot: board.start(lot) if wanted is None else wanted[lot] for lot in planned}
+    return tuple(_plan_lot(board, lot, wish[lot], used.get(lot, ())) for lot in planned)
 
 
-def _plan_lot(board: Board, lot: int, wanted: int) -> PlanLot:
+def substituted(desk: Desk) -> dict[int, tuple[Used, ...]]:
+    """By lot, what it takes instead of its components."""
+    supply = desk.supply
+    sums: dict[tuple[int, int, int], int] = {}
+    for draw in supply.ready(desk.draws)[1]:
+        if draw.item != draw.item_wanted:
+            key = draw.lot, draw.item_wanted, draw.item
+            sums[key] = sums.get(key, 0) + draw.units
+    found: dict[int, tuple[Used, ...]] = {}
+    for (lot, wanted, item), units in sums.items():
+        used = Used(supply.items[wanted], supply.items[item], Decimal(units) / supply.scale[item])
+        found[lot] = (*found.get(lot, ()), used)
+    return found
+
+
+def _plan_lot(board: Board, lot: int, wanted: int, used: tuple[Used, ...]) -> PlanLot:
     shop, line = board.shop, board.line_of[lot]
     held = shop.lots[lot]
     return PlanLot(
@@ -48,6 +67,7 @@ def _plan_lot(board: Board, lot: int, wanted: int) -> PlanLot:
         setup_minutes=board.setup[lot],
         wanted_at=_instant(shop, wanted) if wanted != FAR else None,
         pinned=held.pinned,
+        substitutes=used,
     )
 
 

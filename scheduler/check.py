@@ -17,7 +17,7 @@ from itertools import pairwise
 
 from scheduler.facts import MINUTE, Facts, entered, good, lateness, shift_day
 from scheduler.plan import Plan, PlanLot
-from scheduler.problem import Component, Order, Problem, Stage
+from scheduler.problem import Component, Order, Problem, Resource, Stage
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,9 +98,6 @@ def _durations(facts: Facts) -> Iterator[Violation]:
 
 def _setups(facts: Facts) -> Iterator[Violation]:
     """Lots of a line do not overlap; between two lies the changeover the second says, at least what the matrix says."""
-    matrix: dict[tuple[str | None, str | None, str | None], int] = {
-        (s.line, s.from_family, s.to_family): s.minutes for s in facts.problem.setups
-    }
     change = {r.code: r.change_minutes for r in facts.problem.resources}
     for code, lots in facts.by_line.items():
         running = any(w.line == code and w.start_at <= facts.problem.now for w in facts.problem.under_way)
@@ -108,8 +105,8 @@ def _setups(facts: Facts) -> Iterator[Violation]:
         before, free = family, facts.now
         mounted: set[str] | None = None
         for lot in lots:
-            own, resources = facts.product(lot.order).family, set(facts.stage(lot).resources)
-            needed = matrix.get((code, before, own), matrix.get((None, before, own), 0))
+            own, resources = facts.family(lot), set(facts.stage(lot).resources)
+            needed = facts.changeover(code, before, own)
             if mounted is not None:
                 needed += sum(change[each] for each in resources - mounted)
             if lot.start_at < free:
@@ -293,7 +290,7 @@ def _crews(facts: Facts) -> Iterator[Violation]:
 def _resources(facts: Facts) -> Iterator[Violation]:
     """No more of a resource are in use than there are, none while it is away."""
     for resource in facts.problem.resources:
-        spans = sorted(_use(facts, resource.code))
+        spans = sorted(_use(facts, resource))
         changes = sorted([(start, 1) for start, _ in spans] + [(end, -1) for _, end in spans])
         in_use = 0
         for at, step in changes:
@@ -306,19 +303,18 @@ def _resources(facts: Facts) -> Iterator[Violation]:
                 yield Violation("resource", resource.code, f"in use at {start:%m-%d %H:%M} although it is away")
 
 
-def _use(facts: Facts, resource: str) -> Iterator[tuple[datetime, datetime]]:
-    """Spans in which lines hold a resource; it stays mounted from one lot to the next that needs it."""
-    for lots in facts.by_line.values():
-        span: tuple[datetime, datetime] | None = None
-        for lot in lots:
-            if resource not in facts.stage(lot).resources:
-                if span:
-                    yield span
-                span = None
-            else:
-                span = (span[0] if span else lot.start_at, lot.end_at)
-        if span:
-            yield span
+def _use(facts: Facts, resource: Resource) -> Iterator[tuple[datetime, datetime]]:
+    """Spans in which lines hold a resource: from lot to lot that needs it, unless it is changed in again."""
+    for code, lots in facts.by_line.items():
+        users = {lot: True for lot in lots if resource.code in facts.stage(lot).resources}  # in time
+        after = dict(zip(lots[1:], lots, strict=False))
+        for lot in users:
+            before = after.get(lot)
+            since = lot.start_at
+            if before is not None and before in users and resource.change_minutes:
+                again = facts.changeover(code, facts.family(before), facts.family(lot)) + resource.change_minutes
+                since = lot.start_at if lot.setup_minutes >= again else before.end_at
+            yield since, lot.end_at
 
 
 def _objective(facts: Facts) -> Iterator[Violation]:

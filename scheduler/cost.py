@@ -113,7 +113,7 @@ class Costs:
         lots = shop.stage_lots[order][-1]
         made = sorted((end[lot], shop.lots[lot].qty) for lot in lots if end[lot] != FAR)
         late, early = lateness(shop, order, made)
-        lost = sum(shop.pieces[lot] for lot in lots if end[lot] == FAR)
+        lost = max(0, shop.problem.orders[order].qty - shop.flows[order][-1].good(sum(qty for _, qty in made)))
         weights, weight = self.weights, shop.problem.orders[order].weight
         return weights.tardy_minute * weight * late + weights.earliness_minute * early + weights.unplanned * lost
 
@@ -154,13 +154,13 @@ def lateness(shop: Shop, order: int, made: list[tuple[int, int]]) -> tuple[int, 
 
 
 def kept_places(shop: Shop) -> dict[int, tuple[int, date | None]]:
-    """For each lot with a place to keep: line and shift-day of its counterpart in the previous plan (None: any day)."""
+    """For each lot with a place to keep: its line and shift-day in the previous plan (None: any day)."""
     found: dict[int, tuple[int, date | None]] = {}
-    if shop.problem.weights.move:
-        for (order, number), places in shop.previous_places.items():
-            found.update(zip(shop.stage_lots[order][number], places, strict=False))
     for lot, held in enumerate(shop.lots):
-        if held.hold == "pinned" and lot not in found and shop.lines_of[lot]:
+        line, start = shop.place_before(lot)
+        if shop.problem.weights.move and line >= 0:
+            found[lot] = line, shop.days[line].at(start)[1]
+        elif held.hold == "pinned" and shop.lines_of[lot]:
             found[lot] = shop.lines_of[lot][0], None
     return found
 

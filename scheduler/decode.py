@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from scheduler.cost import Costs
+from scheduler.files import Number
 from scheduler.shop import FAR, Shop
 
 Sequences = list[list[int]]
@@ -36,6 +37,7 @@ class Board:
         self._trail: list[tuple[int, int, int, int]] = []
         self._undo: list[tuple[int, list[int]]] = []
         self._moved: list[tuple[int, int]] = []
+        self._released: list[tuple[int, int]] = []
         self._steps_max = 4 * count + 400
 
     def start(self, lot: int) -> int:
@@ -45,7 +47,7 @@ class Board:
 
     # ---- whole
 
-    def load(self, sequences: Sequences) -> float:
+    def load(self, sequences: Sequences) -> Number:
         """Take over complete sequences and time everything; returns the cost. Cycles leave lots out."""
         self.sequences = [list(sequence) for sequence in sequences]
         for line, sequence in enumerate(self.sequences):
@@ -82,11 +84,24 @@ class Board:
 
     # ---- change by change
 
-    def attempt(self, changes: Iterable[Change]) -> float | None:
-        """The cost after giving lines new sequences, or None where lots would wait for each other in a circle.
+    def attempt(self, changes: Iterable[Change], releases: Iterable[tuple[int, int]] = ()) -> Number | None:
+        """The cost after giving lines new sequences and lots new releases, or None where lots would wait in a circle.
 
         Each change is (line, new sequence, first place that differs, first place from which all is as before).
         """
+        dirty = self._adopt(changes)
+        for lot in self._set_releases(releases):
+            line = self.line_of[lot]
+            if line >= 0:
+                at = self.sequences[line].index(lot)
+                first, settled = dirty.get(line, (at, at))
+                dirty[line] = min(first, at), max(settled, at)
+        if not self._retime(dirty):
+            return None
+        return self.costs.attempt(self._trail, self._moved)
+
+    def _adopt(self, changes: Iterable[Change]) -> dict[int, tuple[int, int]]:
+        """Take over new sequences; returns what is to be timed again: line -> (first, settled)."""
         dirty: dict[int, tuple[int, int]] = {}
         for line, sequence, first, settled in changes:
             self._undo.append((line, self.sequences[line]))
@@ -96,15 +111,20 @@ class Board:
                     self._moved.append((lot, self.line_of[lot]))
                     self.line_of[lot] = line
             dirty[line] = (first, settled)
-        if not self._retime(dirty):
-            return None
-        return self.costs.attempt(self._trail, self._moved)
+        return dirty
+
+    def _set_releases(self, releases: Iterable[tuple[int, int]]) -> list[int]:
+        changed = []
+        for lot, at in releases:
+            if self.release[lot] != at:
+                self._released.append((lot, self.release[lot]))
+                self.release[lot] = at
+                changed.append(lot)
+        return changed
 
     def keep(self) -> None:
         """The attempted change stands."""
-        self._trail.clear()
-        self._undo.clear()
-        self._moved.clear()
+        self._forget()
         self.costs.keep()
 
     def undo(self) -> None:
@@ -115,10 +135,16 @@ class Board:
             self.line_of[lot] = line
         for line, sequence in reversed(self._undo):
             self.sequences[line] = sequence
+        for lot, at in self._released:
+            self.release[lot] = at
+        self._forget()
         self.costs.undo()
+
+    def _forget(self) -> None:
         self._trail.clear()
         self._undo.clear()
         self._moved.clear()
+        self._released.clear()
 
     def _retime(self, dirty: dict[int, tuple[int, int]]) -> bool:
         """Re-time from the first place that differs on each dirty line until nothing changes; False: a circle."""

@@ -44,6 +44,19 @@ class Facts:
             found[lot.order, lot.stage].append(lot)
         return found
 
+    @cached_property
+    def matrix(self) -> dict[tuple[str | None, str | None, str | None], int]:
+        """Changeover minutes by line (None: every), family before and after."""
+        return {(s.line, s.from_family, s.to_family): s.minutes for s in self.problem.setups}
+
+    def changeover(self, line: str, before: str | None, after: str | None) -> int:
+        """Minutes between two families on a line, moulds apart."""
+        return self.matrix.get((line, before, after), self.matrix.get((None, before, after), 0))
+
+    def family(self, lot: PlanLot) -> str | None:
+        """The family a lot's line is set up for."""
+        return self.product(lot.order).family
+
     def product(self, code: str) -> Product:
         """The product of an order."""
         return self.products[self.orders[code].product]

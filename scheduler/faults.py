@@ -56,7 +56,12 @@ def _times(problem: Problem) -> Iterator[Fault]:
 
 
 def _codes(problem: Problem) -> Iterator[Fault]:
+    if not problem.name.strip():
+        yield Fault("/name", "empty", "must not be empty")
     for name in ("lines", "products", "orders", "crews", "resources"):
+        for index, row in enumerate(getattr(problem, name)):
+            if not row.code.strip():
+                yield Fault(f"/{name}/{index}/code", "empty", "must not be empty")
         yield from _unique((x.code for x in getattr(problem, name)), f"/{name}", "/code")
 
 
@@ -144,6 +149,8 @@ def _stage(stage: Stage, pointer: str, lines: set[str], resources: set[str]) -> 
 
 
 def _components(components: Sequence[Component], pointer: str, product: Product) -> Iterator[Fault]:
+    first = product.stages[0].seq if product.stages else None
+    places = [(component.item, component.stage or first) for component in components]
     for index, component in enumerate(components):
         at = f"{pointer}/{index}"
         if component.qty_per <= 0:
@@ -153,6 +160,11 @@ def _components(components: Sequence[Component], pointer: str, product: Product)
         for number, other in enumerate(component.substitutes):
             if other.qty_per is not None and other.qty_per <= 0:
                 yield Fault(f"{at}/substitutes/{number}/qty_per", "too_small", "must be more than 0")
+        if component.substitutes and places.count(places[index]) > 1:
+            yield Fault(at, "duplicate", "an item with substitutes may stand only once at a stage")
+        items = [component.item, *(other.item for other in component.substitutes)]
+        if len(set(items)) < len(items):
+            yield Fault(f"{at}/substitutes", "duplicate", "must name items once, and none that is the component itself")
 
 
 def _stage_of(seq: int, product: Product, pointer: str) -> Iterator[Fault]:

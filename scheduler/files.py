@@ -170,8 +170,8 @@ def shown(value: Any) -> str:
 
 
 def _text(value: Any) -> str:
-    if not isinstance(value, str) or not value.strip():
-        raise ValueError
+    if not isinstance(value, str):
+        raise TypeError
     return value
 
 
@@ -209,7 +209,7 @@ def _instant(value: Any) -> datetime:
 
 
 _LEAVES: dict[Any, tuple[Callable[[Any], Any], str, Any]] = {
-    str: (_text, "a non-empty text", "?"),
+    str: (_text, "a text", "?"),
     int: (_whole, "a whole number", 1),
     float: (_number, "a number", 1),
     Number: (_number, "a number", 1),

@@ -26,7 +26,7 @@ class Lot:
     """Pieces of one stage of an order (indices into the problem), made in one go.
 
     `hold` says what it keeps: `under_way` and `frozen` lots their line and place in its sequence, `pinned` lots their
-    line and their start `at` (plant minute), free lots nothing.
+    line and their start `at` (plant minute), free lots nothing. `was` is the lot of the previous plan it comes from.
     """
 
     order: int
@@ -37,6 +37,7 @@ class Lot:
     at: int = 0
     running: bool = False
     pinned: bool = False
+    was: int = -1
 
 
 @dataclass(slots=True)
@@ -64,8 +65,12 @@ class Splitter:
     def __init__(self, problem: Problem) -> None:
         self.problem = problem
         self.products = {product.code: product for product in problem.products}
-        self.under_way = _by_stage(sorted(problem.under_way, key=lambda w: w.start_at))
-        self.previous = _by_stage(sorted(problem.previous, key=lambda lot: lot.start_at))
+        self.under_way: dict[tuple[str, int], list[UnderWay]] = {}
+        for work in sorted(problem.under_way, key=lambda w: w.start_at):
+            self.under_way.setdefault((work.order, work.stage), []).append(work)
+        self.previous: dict[tuple[str, int], list[_Was]] = {}
+        for index, lot in sorted(enumerate(problem.previous), key=lambda pair: pair[1].start_at):
+            self.previous.setdefault((lot.order, lot.stage), []).append(_Was(index, lot))
         self.lines = {line.code: line for line in problem.lines}
         self.targets = {product.code: self._target(product) for product in problem.products}
 
@@ -76,14 +81,9 @@ class Splitter:
         flows = [self._start(order, stage) for stage in stages]
         self._imply_done(order, stages, flows)
         need = order.qty
-        needs = [0] * len(stages)
         for number in range(len(stages) - 1, -1, -1):
             flow = flows[number]
-            held = self._held(index, number, stages[number], flow.input_for(need))
-            flow.lots.extend(held)
-            needs[number] = max(0, flow.input_for(need) - sum(lot.qty for lot in held))
-            need = flow.entered + sum(lot.qty for lot in held) + needs[number]
-            self._split_free(index, number, stages[number], flow, needs[number])
+            flow.lots.extend(self._lots(index, number, flow.input_for(need)))
             need = flow.entered + sum(lot.qty for lot in flow.lots)
         return flows
 
@@ -104,46 +104,52 @@ class Splitter:
                 flows[number - 1].good_before += missing
                 flows[number - 1].entered += -(-missing // flows[number - 1].yield_rate)
 
-    def _held(self, index: int, number: int, stage: Stage, need: int) -> list[Lot]:
-        """Under-way, frozen and pinned lots of a stage: what is not free to be split or placed."""
-        key = (self.problem.orders[index].code, stage.seq)
-        held = [self._called(index, number, work) for work in self.under_way.get(key, ()) if work.qty > work.done_qty]
-        left = need - sum(lot.qty for lot in held)
+    def _lots(self, index: int, number: int, need: int) -> list[Lot]:
+        """The lots that make `need` pieces of a stage: what is under way, what keeps its place, the rest free."""
+        order = self.problem.orders[index]
+        stage = self.products[order.product].stages[number]
+        works = [w for w in self.under_way.get((order.code, stage.seq), ()) if w.qty > w.done_qty]
+        ahead = list(self.previous.get((order.code, stage.seq), ()))
+        found = [self._called(index, number, work, _taken_out(ahead, work)) for work in works]
+        left = need - sum(lot.qty for lot in found)
         made_on = {at.line for at in stage.lines}
-        for lot in self.previous.get(key, ()):
-            hold = self._hold(lot) if lot.line in made_on else ""
-            if hold and left > 0:
-                at = minute_up(self.problem.now, lot.start_at)
-                start = at if lot.pinned else 0
-                held.append(Lot(index, number, min(left, lot.qty), hold, lot.line, start, pinned=lot.pinned))
-                left -= lot.qty
-        return held
+        for was in [was for was in ahead if self._hold(was) and was.line in made_on]:
+            ahead.remove(was)
+            if left > 0:
+                found.append(self._held(index, number, was, min(left, was.qty)))
+                left -= was.qty
+        sizes = self._free_sizes(stage, left, self.targets[order.product], [was.qty for was in ahead])
+        places = [was.index for was in ahead] + [-1] * len(sizes)
+        return found + [Lot(index, number, qty, was=was) for qty, was in zip(sizes, places, strict=False)]
 
-    def _called(self, index: int, number: int, work: UnderWay) -> Lot:
+    def _called(self, index: int, number: int, work: UnderWay, was: int) -> Lot:
         at = max(0, minute_up(self.problem.now, work.start_at))
         running = work.start_at <= self.problem.now
-        return Lot(index, number, work.qty - work.done_qty, "under_way", work.line, at, running)
+        return Lot(index, number, work.qty - work.done_qty, "under_way", work.line, at, running, was=was)
 
-    def _hold(self, lot: PlanLot) -> str:
+    def _held(self, index: int, number: int, was: _Was, qty: int) -> Lot:
+        start = minute_up(self.problem.now, was.lot.start_at) if was.lot.pinned else 0
+        return Lot(index, number, qty, self._hold(was), was.line, start, pinned=was.lot.pinned, was=was.index)
+
+    def _hold(self, was: _Was) -> str:
         frozen = self.problem.frozen_until
-        if frozen is not None and lot.start_at < frozen:
+        if frozen is not None and was.lot.start_at < frozen:
             return "frozen"
-        return "pinned" if lot.pinned else ""
+        return "pinned" if was.lot.pinned else ""
 
-    def _split_free(self, index: int, number: int, stage: Stage, flow: Flow, need: int) -> None:
+    def _free_sizes(self, stage: Stage, need: int, target: int, before: list[int]) -> list[int]:
+        """Sizes of free lots: those of the previous plan as far as they go, from the last; the rest split evenly."""
         if need <= 0:
-            return
-        target = self.targets[self.problem.orders[index].product]
-        sizes = self._kept_sizes(index, stage, need) or split(need, target, stage.min_lot, stage.max_lot)
-        flow.lots.extend(Lot(index, number, qty) for qty in sizes)
-
-    def _kept_sizes(self, index: int, stage: Stage, need: int) -> list[int]:
-        """The previous plan's lot sizes where they still make exactly what is needed, else none."""
-        lots = self.previous.get((self.problem.orders[index].code, stage.seq), ())
-        sizes = [lot.qty for lot in lots if not self._hold(lot)]
-        most = stage.max_lot or need
-        fit = sum(sizes) == need and all(stage.min_lot <= size <= most for size in sizes)
-        return sizes if fit else []
+            return []
+        most = stage.max_lot or QTY_MAX
+        if not before or not all(stage.min_lot <= size <= most for size in before):
+            return split(need, target, stage.min_lot, stage.max_lot)
+        kept: list[int] = []
+        for size in reversed(before):
+            if sum(kept) < need:
+                kept.append(max(stage.min_lot, min(size, need - sum(kept))))
+        more = need - sum(kept)
+        return kept[::-1] + (split(more, target, stage.min_lot, stage.max_lot) if more > 0 else [])
 
     def _target(self, product: Product) -> int:
         """Pieces of a lot: the least over the stages, so that an order's lots go through the stages in step."""
@@ -165,11 +171,29 @@ class Splitter:
         return max(((end - max(start, self.problem.now)) // timedelta(minutes=1) for start, end in spans), default=0)
 
 
-def _by_stage(rows: list) -> dict[tuple[str, int], list]:  # type: ignore[type-arg]
-    found: dict[tuple[str, int], list] = {}  # type: ignore[type-arg]
-    for row in rows:
-        found.setdefault((row.order, row.stage), []).append(row)
-    return found
+@dataclass(frozen=True, slots=True)
+class _Was:
+    """A lot of the previous plan and its index in the problem."""
+
+    index: int
+    lot: PlanLot
+
+    @property
+    def line(self) -> str | None:
+        return self.lot.line
+
+    @property
+    def qty(self) -> int:
+        return self.lot.qty
+
+
+def _taken_out(ahead: list[_Was], work: UnderWay) -> int:
+    """The index of the previous lot that is now under way, taken out of those ahead; -1: there is none."""
+    for was in ahead:
+        if was.line == work.line:
+            ahead.remove(was)
+            return was.index
+    return -1
 
 
 def split(need: int, target: int, least: int, most: int | None) -> list[int]:
@@ -204,6 +228,8 @@ def pegs(flow: Flow, before: Flow) -> list[tuple[int, ...]]:
         if lot.running:
             found.append(())
             continue
-        needed = [k for k, (a, b) in enumerate(zip(firsts, goods, strict=True)) if a < taken and (not exact or b > low)]
+        needed = [
+            k for k, (a, b) in enumerate(zip(firsts, goods, strict=False)) if a < taken and (not exact or b > low)
+        ]
         found.append(tuple(needed))
     return found

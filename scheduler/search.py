@@ -1,7 +1,7 @@
 """Local search on sequences: simulated annealing over the moves, each tried by re-timing what it touches.
 
 Worse plans are accepted with a probability that falls with the heat (Kirkpatrick, Gelatt and Vecchi 1983), which goes
-down geometrically over the run. Same board, same random numbers, same number of tries: the same plan.
+down geometrically over the run. Same desk, same random numbers, same number of tries: the same plan.
 """
 
 from __future__ import annotations
@@ -11,12 +11,16 @@ from dataclasses import dataclass
 from math import log
 from random import Random
 
-from scheduler.decode import Board, Sequences
 from scheduler.files import Number
 from scheduler.moves import Moves
 from scheduler.shop import Shop
+from scheduler.state import Desk, State
 
 TRIES_BETWEEN_LOOKS = 64
+DRAW_SHARE = 0.15
+
+Spent = Callable[[int, Number, State], float]
+"""Asked from time to time with tries, best cost and best state so far: how much of the run is over, 0 .. 1?"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,32 +46,34 @@ def _mean(values: list[int] | list[Number]) -> float:
     return sum(values) / len(values) if values else 0.0
 
 
-def anneal(board: Board, random: Random, heat: Heat, spent: Callable[[int, Number], float]) -> tuple[Number, Sequences]:
-    """The best cost and sequences found; the board is left where the walk ended.
+def anneal(desk: Desk, random: Random, heat: Heat, spent: Spent) -> tuple[Number, State]:
+    """The best cost and state found; the desk is left where the walk ended.
 
-    `spent(tries, best)` says from time to time how much of the run is over; the run ends at 1.
+    The run ends when `spent` says 1, or when nothing is left to better.
     """
-    moves = Moves(board, random)
+    moves = Moves(desk.board, random)
     chance, factor = random.random, heat.end / heat.start
-    cost = best = board.costs.total
-    sequences = [list(sequence) for sequence in board.sequences]
-    tries, done = 0, spent(0, best)
-    while done < 1 and moves.lots:
+    cost = best = desk.board.costs.total
+    state = desk.state()
+    tries, done = 0, spent(0, best, state)
+    draw_share = DRAW_SHARE if desk.supply.needs else 0.0
+    while done < 1 and best > 0 and (moves.lots or draw_share):
         moves.look()
         temperature = heat.start * factor**done
         for _ in range(TRIES_BETWEEN_LOOKS):
-            changes = moves.propose()
-            if changes is None:
-                continue
-            found = board.attempt(changes)
+            if draw_share and chance() < draw_share:
+                draws = desk.propose_draws(chance)
+                found = None if draws is None else desk.attempt_draws(draws)
+            else:
+                changes = moves.propose()
+                found = None if changes is None else desk.attempt(changes)
             if found is None or (found > cost and found - cost > -temperature * log(1.0 - chance())):
-                board.undo()
+                desk.undo()
                 continue
-            board.keep()
+            desk.keep()
             cost = found
             if found < best:
-                best = found
-                sequences = [list(sequence) for sequence in board.sequences]
+                best, state = found, desk.state()
         tries += TRIES_BETWEEN_LOOKS
-        done = spent(tries, best)
-    return best, sequences
+        done = spent(tries, best, state)
+    return best, state

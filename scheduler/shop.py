@@ -50,7 +50,6 @@ class Shop:
     whole: list[bool]  # by lot: must not be interrupted
     prefix: list[list[int]]  # by line: lots that keep its first places, in order
     dues: list[list[Due]]  # by order
-    pieces: list[int]  # by lot of a last stage: good pieces the order gets from it
 
     @cached_property
     def days(self) -> list[Days]:
@@ -61,7 +60,7 @@ class Shop:
     def previous_places(self) -> dict[tuple[int, int], list[tuple[int, date]]]:
         """By order and stage: line and shift-day of the previous plan's lots, in the order they start."""
         orders = {order.code: index for index, order in enumerate(self.problem.orders)}
-        lines = {line.code: index for index, line in enumerate(self.problem.lines)}
+        lines = self.line_numbers
         found: dict[tuple[int, int], list[tuple[int, date]]] = {}
         for lot in sorted(self.problem.previous, key=lambda lot: lot.start_at):
             order, line = orders.get(lot.order, -1), lines.get(lot.line or "", -1)
@@ -70,6 +69,18 @@ class Shop:
                 day = self.days[line].at(minute_down(self.problem.now, lot.start_at))[1] if line >= 0 else date.min
                 found.setdefault((order, number), []).append((line, day))
         return found
+
+    def place_before(self, lot: int) -> tuple[int, int]:
+        """Line and start minute a lot had in the previous plan; line -1: none, or gone."""
+        if self.lots[lot].was < 0:
+            return -1, 0
+        was = self.problem.previous[self.lots[lot].was]
+        return self.line_numbers.get(was.line or "", -1), minute_down(self.problem.now, was.start_at)
+
+    @cached_property
+    def line_numbers(self) -> dict[str, int]:
+        """Line indices by code."""
+        return {line.code: index for index, line in enumerate(self.problem.lines)}
 
     def stage_number(self, order: int, seq: int) -> int:
         """The place of the stage `seq` in an order's route; -1: not there (any more)."""
@@ -152,7 +163,6 @@ class _Compiler:
             whole=[self._stage(lot).uninterrupted for lot in lots],
             prefix=self._prefix(lines_of),
             dues=[self._dues(order) for order in self.problem.orders],
-            pieces=self._pieces(),
         )
 
     def _stage(self, lot: int) -> Stage:
@@ -198,7 +208,10 @@ class _Compiler:
         return prefix
 
     def _held_at(self, lot: int) -> tuple[int, int]:
-        return self.lots[lot].at, lot
+        held = self.lots[lot]
+        if held.hold == "frozen":
+            return minute_up(self.problem.now, self.problem.previous[held.was].start_at), lot
+        return held.at, lot
 
     # ---- setups
 
@@ -297,17 +310,6 @@ class _Compiler:
         if taken < order.qty:
             found.append(Due(order.qty, minute_down(self.problem.now, order.due_at)))
         return found
-
-    def _pieces(self) -> list[int]:
-        pieces = [0] * len(self.lots)
-        for order, flows in enumerate(self.flows):
-            made = 0
-            for lot in self.stage_lots[order][-1]:
-                good = flows[-1].good(made)
-                made += self.lots[lot].qty
-                wanted = self.problem.orders[order].qty
-                pieces[lot] = min(wanted, flows[-1].good(made)) - min(wanted, good)
-        return pieces
 
 
 def minutes_between(

@@ -1,36 +1,44 @@
 """A problem into a plan: many starts, then searches side by side from the best, the incumbent kept outside.
 
-The run goes in rounds, each twice as long as the one before. In a round every lane anneals on its own random numbers;
-lanes are merged in fixed order, so with `work` instead of a time limit the plan depends on seed and work alone, however
-many processes share the lanes.
+A run has up to two passes. The first takes material as no matter and says when each lot would want its components;
+the second respects supply. A pass goes in rounds, each longer than the one before. In a round every lane anneals on its
+own random numbers; lanes are merged in fixed order, so that with `work` instead of a time limit the plan depends on
+seed and work alone, however many processes share the lanes.
 """
 
 from __future__ import annotations
 
 import importlib.metadata
 import time
-from collections.abc import Callable
-from dataclasses import dataclass, field
-from random import Random
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 
 from scheduler.answer import plan_of
 from scheduler.cost import objective
-from scheduler.decode import Board, Sequences
 from scheduler.files import Number
+from scheduler.insert import from_previous
+from scheduler.lanes import Lanes, Task
 from scheduler.plan import Log, Objective, Plan
 from scheduler.problem import Problem
-from scheduler.search import Heat, anneal, natural_heat
-from scheduler.shop import Shop, compile_shop
+from scheduler.search import Heat, natural_heat
+from scheduler.shop import FAR, Shop, compile_shop
 from scheduler.starts import CAMPAIGN_RULES, DISPATCH_RULES, Rule, dispatched
+from scheduler.state import Desk, State
 
 LANES = 2
 ROUNDS = (1, 2, 4, 8)
-STARTS_SHARE = 0.2  # of the time, at most
+STARTS_SHARE = 0.2  # of a pass, at most
+WANTED_SHARE = 0.3  # of a run, for the pass that says when lots want their components
+TELL_EVERY_S = 0.2
+TRIES_FOR_A_START = 20  # what building and timing one start counts as, in tries
 
 
 @dataclass(frozen=True, slots=True)
 class Params:
-    """How long and how: seconds for people, or `work` (tries of the search) for comparison; never both."""
+    """How long and how: seconds for people, or `work` (tries of the search) for comparison, then seconds are no matter.
+
+    `workers` processes share the search.
+    """
 
     time_limit_s: float = 20.0
     work: int | None = None
@@ -52,102 +60,181 @@ OnProgress = Callable[[Progress], bool | None]
 
 
 def solve(problem: Problem, params: Params | None = None, progress: OnProgress | None = None) -> Plan:
-    """The best plan found for `problem`. `progress` hears of every better plan and stops the run by answering True."""
-    run = _Run(compile_shop(problem), params or Params(), progress)
-    return run.solve()
+    """The best plan found for `problem`.
 
-
-@dataclass(slots=True)
-class _Incumbent:
-    cost: Number = float("inf")
-    sequences: Sequences = field(default_factory=list)
+    `progress` hears of the best plan so far, a few times a second, and ends the run by answering True.
+    """
+    params = params or Params()
+    shop = compile_shop(problem)
+    with Lanes(problem, min(params.workers, LANES), shop) as lanes:
+        return _Run(shop, params, progress, lanes).solve()
 
 
 class _Run:
     """One run: its budget, its incumbent, its log."""
 
-    def __init__(self, shop: Shop, params: Params, progress: OnProgress | None) -> None:
-        self.shop, self.params, self.progress = shop, params, progress
+    def __init__(self, shop: Shop, params: Params, progress: OnProgress | None, lanes: Lanes) -> None:
+        self.shop, self.params, self.progress, self.lanes = shop, params, progress, lanes
         self.began = time.monotonic()
-        self.best = _Incumbent()
+        self.with_supply = False
+        self.best: tuple[Number, State] | None = None
+        self.wanted: list[int] | None = None
         self.starts: dict[str, Number] = {}
         self.history: list[tuple[Number, Number]] = []
-        self.stopped = False
         self.tries = 0
+        self.stopped = False
+        self.told = -TELL_EVERY_S
 
     def solve(self) -> Plan:
-        self._start()
-        self._rounds()
-        board = Board(self.shop)
-        board.load(self.best.sequences)
-        return plan_of(board, self._log())
+        """Both passes, then the plan."""
+        if self.lanes.bench.supply.needs:
+            self._pass(0.0, WANTED_SHARE)
+            self._note_wanted()
+            self.with_supply = True
+            self._pass(WANTED_SHARE, 1.0)
+        else:
+            self._pass(0.0, 1.0)
+        return plan_of(self._desk(), self._log(), self.wanted)
 
-    # ---- budget
-
-    def elapsed_s(self) -> float:
-        return time.monotonic() - self.began
+    # ---- budget: shares of the whole run, 0 .. 1
 
     def _spent(self) -> float:
-        """How much of the whole run is over."""
         if self.stopped:
             return 1.0
         if self.params.work is not None:
             return self.tries / max(1, self.params.work)
-        return self.elapsed_s() / max(0.001, self.params.time_limit_s)
+        return self._elapsed_s() / max(0.001, self.params.time_limit_s)
 
-    # ---- phases
+    def _elapsed_s(self) -> float:
+        return time.monotonic() - self.began
 
-    def _start(self) -> None:
-        board = Board(self.shop)
-        for rule, sequences in dispatched(self.shop, self.shop.release, self._rules()):
-            cost = board.load(sequences)
-            self.starts[str(rule)] = cost
-            self._take(cost, sequences, "start")
-            if self.stopped or (self.params.work is None and self._spent() > STARTS_SHARE):
-                break
+    # ---- a pass
 
-    def _rules(self) -> list[Rule]:
-        """Dispatch rules and campaigns in turn, so that an early stop has seen both kinds."""
-        pairs = zip(DISPATCH_RULES, CAMPAIGN_RULES, strict=False)
-        return [rule for pair in pairs for rule in pair] + list(CAMPAIGN_RULES[len(DISPATCH_RULES) :])
-
-    def _rounds(self) -> None:
+    def _pass(self, begin: float, end: float) -> None:
+        candidates = self._start(begin + STARTS_SHARE * (end - begin))
+        begin = min(end, max(begin, self._spent()))
         heat, whole = natural_heat(self.shop), sum(ROUNDS)
-        begin = self._spent()
-        for number, _ in enumerate(ROUNDS):
-            end = begin + (1 - begin) * sum(ROUNDS[: number + 1]) / whole
-            for lane in range(LANES if self.params.work is not None else 1):
-                self._lane(heat, number, lane, end)
+        for number in range(len(ROUNDS)):
+            until = begin + (end - begin) * sum(ROUNDS[: number + 1]) / whole
+            share = until - self._spent()
+            if share <= 0 or self.stopped:
+                break
+            tasks = [self._task(state, heat, number, lane, share) for lane, state in enumerate(candidates)]
+            results = self.lanes.run(tasks, self._tick)
+            for result in results:
+                if result is not None:
+                    self.tries += result.tries
+                    self._take(result.cost, result.state)
+            candidates = [self._best_state()] * len(candidates)
 
-    def _lane(self, heat: Heat, number: int, lane: int, end: float) -> None:
-        board = Board(self.shop)
-        board.load(self.best.sequences)
-        begin = self._spent()
-        first = self.tries
+    def _task(self, state: State, heat: Heat, number: int, lane: int, share: float) -> Task:
+        seed = f"{self.params.seed} {self.with_supply} {number} {lane}"
+        if self.params.work is not None:
+            return Task(state, self.with_supply, seed, heat, tries=int(self.params.work * share / LANES))
+        return Task(state, self.with_supply, seed, heat, seconds=share * self.params.time_limit_s)
 
-        def spent(tries: int, best: Number) -> float:
-            self.tries = first + tries
-            return (self._spent() - begin) / max(1e-9, end - begin)
+    def _start(self, until: float) -> list[State]:
+        """The states the lanes begin with: the best start, and the best of another kind."""
+        found: dict[str, tuple[Number, State]] = {}
+        before = self.best
+        self.best = None
+        for kind, name, state in self._candidates(before[1] if before else None):
+            desk = self.lanes.bench.desk(self.with_supply)
+            cost = desk.load(state)
+            self.tries += TRIES_FOR_A_START
+            self.starts[name] = cost
+            if kind not in found or cost < found[kind][0]:
+                found[kind] = cost, desk.state()
+            self._take(cost, desk.state())
+            if self._spent() >= until:
+                break
+        ranked = [state for _, state in sorted(found.values(), key=lambda pair: pair[0])]
+        lanes = LANES if self.params.work is not None else 1 + len(self.lanes.others)
+        return [ranked[k % len(ranked)] for k in range(lanes)]
 
-        random = Random(f"{self.params.seed} {number} {lane}")
-        cost, sequences = anneal(board, random, heat, spent)
-        self._take(cost, sequences, "search")
+    def _candidates(self, before: State | None) -> Iterator[tuple[str, str, State]]:
+        """(kind, name, state) of every start, kinds in turn so that an early stop has seen several."""
+        bench = self.lanes.bench
+        if before is not None:
+            yield "wanted", "wanted", State(before.sequences, self._draws_by(self.wanted or []))
+        if self.shop.problem.previous:
+            yield "previous", "previous", from_previous(bench.desk(self.with_supply))
+        draws = self._draws_by([self.shop.dues[lot.order][0].at for lot in self.shop.lots])
+        release = list(self.shop.release)
+        if self.with_supply:
+            for lot, at in bench.supply.ready(draws)[0].items():
+                release[lot] = max(release[lot], at)
+        for rule, sequences in dispatched(self.shop, release, _rules()):
+            yield ("dispatch" if rule.share is None else "campaign"), str(rule), State(sequences, draws)
 
-    def _take(self, cost: Number, sequences: Sequences, phase: str) -> None:
-        if cost >= self.best.cost:
-            return
-        self.best = _Incumbent(cost, [list(sequence) for sequence in sequences])
-        self.history.append((round(self.elapsed_s(), 2), cost))
-        self._tell(phase)
+    def _draws_by(self, key: list[int]) -> list[int]:
+        needs = self.lanes.bench.supply.needs if self.with_supply else {}
+        return sorted(needs, key=lambda lot: (key[lot], lot))
 
-    def _tell(self, phase: str) -> None:
-        if self.progress is None:
-            return
-        board = Board(self.shop)
-        board.load(self.best.sequences)
-        told = Progress(self.elapsed_s(), phase, objective(board), lambda: plan_of(board, self._log()))
-        self.stopped = bool(self.progress(told)) or self.stopped
+    def _note_wanted(self) -> None:
+        board = self._desk().board
+        self.wanted = [board.start(lot) if board.end[lot] != FAR else FAR for lot in range(len(self.shop.lots))]
+
+    # ---- the incumbent
+
+    def _take(self, cost: Number, state: State) -> None:
+        """A result: the better one is kept, and told of."""
+        if self.best is None or cost < self.best[0]:
+            self.best = cost, state
+            self.history.append((self._stamp(), cost))
+        self._tell()
+
+    def _tick(self, cost: Number, state: State) -> bool:
+        """What the lane that runs here has so far: told now and then, counted when the lanes are merged."""
+        if time.monotonic() - self.told > TELL_EVERY_S and self.best is not None:
+            best = self.best
+            self.best = min(best, (cost, state), key=lambda pair: pair[0])
+            self._tell()
+            if self.params.work is not None:
+                self.best = best
+        return self.stopped
+
+    def _tell(self) -> None:
+        self.told = time.monotonic()
+        if self.progress is not None and not self.stopped:
+            desk = self._supplied_desk()
+            now, wanted = self._elapsed_s(), self.wanted
+            told = Progress(now, self._phase(), objective(desk.board), lambda: plan_of(desk, self._log(), wanted))
+            self.stopped = bool(self.progress(told))
+
+    def _phase(self) -> str:
+        return "search" if self.with_supply or not self.lanes.bench.supply.needs else "wanted"
+
+    def _best_state(self) -> State:
+        assert self.best is not None
+        return self.best[1]
+
+    def _desk(self) -> Desk:
+        desk = self.lanes.bench.desk(self.with_supply)
+        desk.load(self._best_state())
+        return desk
+
+    def _supplied_desk(self) -> Desk:
+        """The best state so far as it may be published: with supply even in the pass that ignores it."""
+        desk = self.lanes.bench.desk(with_supply=True)
+        if self._phase() == "wanted":
+            board = self._desk().board
+            draws = sorted(self.lanes.bench.supply.needs, key=lambda lot: (board.end[lot], lot))
+            desk.load(State(self._best_state().sequences, draws))
+        else:
+            desk.load(self._best_state())
+        return desk
+
+    def _stamp(self) -> Number:
+        return self.tries if self.params.work is not None else round(self._elapsed_s(), 2)
 
     def _log(self) -> Log:
         versions = {"ortools": importlib.metadata.version("ortools")}
-        return Log(self.params.seed, round(self.elapsed_s(), 2), self.starts, tuple(self.history), versions)
+        seconds = 0.0 if self.params.work is not None else round(self._elapsed_s(), 2)
+        return Log(self.params.seed, seconds, dict(self.starts), tuple(self.history), versions)
+
+
+def _rules() -> list[Rule]:
+    """Dispatch rules and campaigns in turn."""
+    pairs = zip(DISPATCH_RULES, CAMPAIGN_RULES, strict=False)
+    return [rule for pair in pairs for rule in pair] + list(CAMPAIGN_RULES[len(DISPATCH_RULES) :])

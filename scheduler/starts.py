@@ -160,12 +160,12 @@ class Dispatch:
 
     def run(self) -> Sequences:
         """The sequences the rule builds; lots that can never start stand last."""
+        for lot in self.urgency.placeable:
+            if not self.pending[lot] and self._is_free(lot):
+                self._offer(lot)
         for line, held in enumerate(self.shop.prefix):
             for lot in held:
                 self._place(lot, line)
-        for lot in self.urgency.placeable:
-            if not self.pending[lot] and self.shop.lots[lot].hold not in {"under_way", "frozen"}:
-                self._offer(lot)
         while True:
             self._refresh()
             line = min(range(len(self.earliest)), key=self.earliest.__getitem__, default=-1)
