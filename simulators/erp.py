@@ -184,12 +184,15 @@ class Erp:
     # Running
 
     def run(self, control_port: int) -> None:
-        """Send everything, then live until told to stop."""
+        """Serve until SIGTERM or SIGINT."""
         for name in (signal.SIGTERM, signal.SIGINT):
             signal.signal(name, lambda *_: self.stop())
-        control = Control(
-            control_port, {("GET", "/steps"): self._list, ("POST", "/step"): self._step, ("POST", "/put"): self._ask}
-        )
+        self.serve(control_port)
+
+    def serve(self, control_port: int) -> None:
+        """Send everything, then live until told to stop; prints one JSON line when the door is open."""
+        doors = {("GET", "/steps"): self._list, ("POST", "/step"): self._step, ("POST", "/put"): self._ask}
+        control = Control(control_port, doors)
         print(json.dumps({"ready": "erp", "control": control.url}), flush=True)
         try:
             self.load()
@@ -200,9 +203,13 @@ class Erp:
             pass
         finally:
             control.close()
-            self.api.close()
-            if self._log is not None:
-                self._log.close()
+            self.close()
+
+    def close(self) -> None:
+        """Close connections and log."""
+        self.api.close()
+        if self._log is not None:
+            self._log.close()
 
     def stop(self) -> None:
         """End the program soon."""

@@ -16,6 +16,7 @@ RUNS_MAX = 50
 BRING_MINUTES = (10.0, 22.0)
 CALL_AFTER_MINUTES = 4.0
 COME_MINUTES = (2.0, 6.0)
+WAITING_REASON = "S21"
 
 
 class Planner:
@@ -140,19 +141,25 @@ class Handler:
 
 
 class Helper:
-    """Operators call for help when a machine stands with a fault; maintenance comes, and it is over when it runs."""
+    """Operators at a machine that stands: they call for help with a fault and say when they wait for a component.
+
+    Maintenance comes after some minutes; the call is over when the machine runs.
+    """
 
     def __init__(self, api: Api, plant: Plant, seed: int) -> None:
         self.api = api
         self._stations = {s.machine: s.code for s in plant.stations if s.machine}
         self._rng = random.Random(f"{seed}/helper")
         self._identity = UUID(int=seed)
+        self._reasons = plant.reasons
         self._since: dict[str, int] = {}
+        self._waits: dict[str, int] = {}
         self._calls: dict[str, tuple[int, int]] = {}
 
     def tick(self, now: int, seen: list[Seen]) -> None:
-        """Look at all machines: call, come, say that it is over."""
+        """Look at all machines: call, come, say that it is over; explain."""
         for machine in seen:
+            self._explain(machine, now)
             if machine.state != "fault":
                 self._since.pop(machine.code, None)
                 if machine.code in self._calls:
@@ -165,6 +172,22 @@ class Helper:
             elif call is not None and 0 < call[1] <= now:
                 self._calls[machine.code] = call[0], 0
                 self._answer(call[0], "take")
+
+    def _explain(self, machine: Seen, now: int) -> None:
+        """Say once of each long wait for a component that it is one."""
+        if not machine.missing or machine.state != "starved":
+            self._waits.pop(machine.code, None)
+            return
+        since = self._waits.setdefault(machine.code, now)
+        if since < 0 or now - since < CALL_AFTER_MINUTES * MINUTE_MS or WAITING_REASON not in self._reasons:
+            return
+        self._waits[machine.code] = -1
+        once = str(uuid5(self._identity, f"reason/{machine.code}/{now}"))
+        body = {"kind": "reason", "machine": machine.code, "effective_at": to_iso(now), "reason": WAITING_REASON}
+        try:
+            self.api.post("/entries", {**body, "note": machine.missing, "client_id": once}, once=once)
+        except Refused as refused:
+            print(f"the reason of {machine.code} was refused: {refused}", flush=True)
 
     def _call(self, machine: Seen, now: int) -> None:
         once = str(uuid5(self._identity, f"andon/{machine.code}/{now}"))

@@ -135,8 +135,8 @@ class Handwork:
 
     def _tell_hours(self, until: int) -> None:
         """Entry stations say each full hour what they made in it."""
-        for station, tally in self._tallies.items():
-            while (hour := (tally.since // HOUR_MS + 1) * HOUR_MS) <= until:
+        for station in self._tallies:
+            while (hour := (self._tallies[station].since // HOUR_MS + 1) * HOUR_MS) <= until:
                 self._tell(station, hour)
 
     def _tell(self, station: str, until: int) -> None:
@@ -157,7 +157,7 @@ class Handwork:
             "client_id": str(uuid5(self._identity, f"{kind}/{station}/{at}")),
             **more,
         }
-        if kind == "reject":
+        if kind == "reject" and REJECT_REASON in self.plant.reasons:
             body["reason"] = REJECT_REASON
         if station in self.terminals:
             self.terminals[station].say("/entries", body)

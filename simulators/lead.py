@@ -53,6 +53,8 @@ class Lead:
         self._begun = False
         self._dry = False
         self._switched: set[str] = set()
+        self._setups: list[tuple[Body, str, int]] = []
+        self._minutes = 0.0
         self._refused: set[int] = set()
         self._families: dict[str, str] = {}
         self._lacking = ("", 0)
@@ -64,6 +66,7 @@ class Lead:
             self._end_shift()
         if now < self._shift[0]:
             return
+        self._end_setups(now)
         if self.following is not None:
             self._follow(rows)
         elif self.job is None:
@@ -126,6 +129,7 @@ class Lead:
         minutes = self.plant.changeover(self.line.code, self._family(row["item"]), self._family(other["item"]))
         self.floor.load(self.line.code, other["number"], other["item"], minutes=minutes, aside=aside)
         self.following, self._switched, self._lacking, self._dry = other, set(), ("", 0), False
+        self._minutes = minutes
 
     def _follow(self, rows: Sequence[Body]) -> None:
         """Mark each station at the instant at which it turned to the new order; then finish the old job if done."""
@@ -144,7 +148,18 @@ class Lead:
             self.job, self.following = self.following, None
 
     def _switch(self, job: Body, machine: Seen) -> bool:
-        return self._mark(job, "switch", machine.order_since, self._stations[machine.code])
+        """Mark a station as switched; where it is set up first, as set up from then and producing afterwards."""
+        station, since = self._stations[machine.code], machine.order_since
+        if not self._minutes:
+            return self._mark(job, "switch", since, station)
+        self._setups.append((job, station, since + round(self._minutes * MINUTE_MS)))
+        return self._mark(job, "switch", since, station, phase="setup")
+
+    def _end_setups(self, now: int) -> None:
+        """Say of each station that was set up that it produces, from the instant at which it could at the earliest."""
+        for setup in [setup for setup in self._setups if setup[2] <= now]:
+            self._setups.remove(setup)
+            self._mark(setup[0], "start", setup[2], setup[1])
 
     def _finish(self, row: Body) -> None:
         at = self.habits.clock()
@@ -156,10 +171,11 @@ class Lead:
             self._mark(self.job, "confirm", self._shift[1])
         self._shift = next(self._shifts, (NEVER, NEVER))
 
-    def _mark(self, job: Body, verb: str, at: int, station: str = "") -> bool:
+    def _mark(self, job: Body, verb: str, at: int, station: str = "", phase: str = "") -> bool:
         """Say something about a job; False when it was refused, and a job that may not be started is left alone."""
         once = str(uuid5(self._identity, f"{verb}/{job['id']}/{station}/{at}"))
-        body = {"effective_at": to_iso(at), "client_id": once} | ({"station": station} if station else {})
+        said = {"effective_at": to_iso(at), "client_id": once, "station": station, "phase": phase}
+        body = {key: value for key, value in said.items() if value}
         try:
             self.api.post(f"/jobs/{job['id']}/{verb}", body, once=once)
         except Refused as refused:
@@ -167,7 +183,7 @@ class Lead:
             if verb in {"start", "switch"}:
                 self._refused.add(job["id"])
             return False
-        print(f"{to_iso(at)} {self.line.code} {station} {verb} {job['number']} (job {job['id']})", flush=True)
+        print(f"{to_iso(at)} {self.line.code} {station} {verb} {phase} {job['number']} (job {job['id']})", flush=True)
         return True
 
     def _family(self, item: str) -> str:

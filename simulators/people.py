@@ -123,10 +123,16 @@ class People:
             pass
         finally:
             control.close()
-            self.handwork.close()
-            for terminal in self.terminals.values():
-                terminal.close(DRAIN_S)
-            self.api.close()
+            self.close()
+
+    def close(self) -> None:
+        """End the log, let the terminals send what they hold, close the connections."""
+        self.handwork.close()
+        for terminal in self.terminals.values():
+            terminal.close(DRAIN_S)
+        if self.door is not None:
+            self.door.close()
+        self.api.close()
 
     def stop(self) -> None:
         """End the program soon."""

@@ -103,6 +103,7 @@ class Plant:
     exceptions: tuple[CalendarException, ...] = ()
     setups: tuple[tuple[str, str, str, float], ...] = ()
     stores: tuple[str, ...] = ()
+    reasons: tuple[str, ...] = ()
 
     def changeover(self, line: str, before: str, after: str) -> float:
         """Minutes from one family to another on a line; what is written for the line wins, what is not written is 0."""
@@ -147,6 +148,7 @@ def parse(data: dict[str, Any]) -> Plant:
         tags=tuple(_tag(row) for row in data.get("tag", [])),
         shifts={row["code"]: _shift(row) for row in data.get("shift", [])},
         exceptions=tuple(_exception(row) for row in data.get("calendar_exception", [])),
+        reasons=tuple(row["code"] for row in data.get("reason", [])),
         stores=tuple(row["code"] for row in data.get("location", []) if row["kind"] == "store"),
         setups=tuple(
             (row.get("line", ""), row.get("from", ""), row["to"], row["minutes"]) for row in data.get("setup", [])

@@ -4,7 +4,7 @@
     api.put("/items/AC-35", {...})        waits and tries again while nobody answers (no connection, 5xx, 429)
     api.post("/entries", {...}, once="…") with an Idempotency-Key, so a cut reply changes nothing twice
 
-A refusal (any other 4xx) is raised as `Refused` and never tried again.
+A refusal (any other 4xx, or 500 again and again) is raised as `Refused` and never tried again.
 """
 
 from __future__ import annotations
@@ -20,6 +20,8 @@ import httpx
 BACK_OFF_S_MIN = 0.1
 BACK_OFF_S_MAX = 3.0
 TIMEOUT_S = 20.0
+PATIENT_STATUSES = {429, 500, 502, 503, 504}
+FAILURES_MAX = 5
 
 Body = dict[str, Any]
 
@@ -44,6 +46,7 @@ class Api:
 
     def __init__(self, url: str, key: str) -> None:
         self.stopping = False
+        self._said = "the API is there"
         self._client = httpx.Client(
             base_url=url.rstrip("/") + "/api/v1",
             headers={"Authorization": f"Bearer {key}"} if key else {},
@@ -78,28 +81,29 @@ class Api:
         self._client.close()
 
     def _ask(self, method: str, path: str, **what: Any) -> Body:
-        wait_s, away = BACK_OFF_S_MIN, False
+        wait_s, failures = BACK_OFF_S_MIN, 0
         while not self.stopping:
             try:
                 reply = self._client.request(method, path, **what)
-            except httpx.TransportError:
-                reply = None
-            if reply is not None and reply.status_code < 400:
-                if away:
-                    print("the API is back", file=sys.stderr, flush=True)
-                return _json(reply)
-            if reply is not None and reply.status_code < 500 and reply.status_code != 429:
-                raise Refused(reply.status_code, _json(reply))
-            if not away:
-                print(
-                    f"the API is away ({reply.status_code if reply is not None else 'no answer'})",
-                    file=sys.stderr,
-                    flush=True,
-                )
-                away = True
+            except httpx.TransportError as error:
+                self._say(f"the API is away ({type(error).__name__})")
+            else:
+                if reply.status_code < 400:
+                    self._say("the API is there")
+                    return _json(reply)
+                failures += reply.status_code == 500
+                if reply.status_code not in PATIENT_STATUSES or failures >= FAILURES_MAX:
+                    raise Refused(reply.status_code, _json(reply))
+                self._say(f"the API answers {reply.status_code} to {method} {path}")
             time.sleep(wait_s)
             wait_s = min(wait_s * 2, BACK_OFF_S_MAX)
         raise Gone
+
+    def _say(self, what: str) -> None:
+        """Say it once when it goes, once when it is back."""
+        if what != self._said:
+            self._said = what
+            print(what, file=sys.stderr, flush=True)
 
 
 def _json(reply: httpx.Response) -> Body:
