@@ -32,6 +32,7 @@ from mes.store.sample import (
     insert_quarantine,
     instant,
     is_durable,
+    keep_staging,
     owned_sources,
     store_batch,
 )
@@ -117,7 +118,7 @@ class Depot:
                 "select set_config('idle_in_transaction_session_timeout', %(limit)s, false)",
                 {"limit": str(IDLE_IN_TRANSACTION_MS_MAX)},
             )
-            conn.commit()
+            keep_staging(conn)
         except (psycopg.Error, UnavailableError) as error:
             raise AwayError(_reason(error)) from error
         self._conn = conn

@@ -14,7 +14,7 @@ from collectors.source import Delivery
 from mes.clock import mono
 
 LINGER_S = 0.1
-QUIET_S = 0.01
+QUIET_S = 0.02
 BATCH_ROWS_MAX = 5_000
 INBOX_ROWS_MAX = 100_000
 

@@ -14,7 +14,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
+from weakref import WeakSet
 
+from psycopg import sql
 from psycopg.rows import class_row
 from psycopg.types.json import Jsonb
 
@@ -130,6 +132,23 @@ class Stored:
     machines: tuple[str, ...] = ()
 
 
+_staged: WeakSet[Connection] = WeakSet()
+
+
+def make_staging(conn: Connection) -> None:
+    """The session's tables that batches are copied into, if they are not there yet."""
+    for table in ("signal", "value"):
+        name, like = sql.Identifier(f"staged_{table}"), sql.Identifier(f"{table}_sample")
+        conn.execute(sql.SQL("create temp table if not exists {} (like {}) on commit delete rows").format(name, like))
+
+
+def keep_staging(conn: Connection) -> None:
+    """Make them once for a connection that stores many batches. Commits."""
+    make_staging(conn)
+    conn.commit()
+    _staged.add(conn)
+
+
 def store_batch(conn: Connection, rows: Rows) -> Stored:
     """Store what is not there yet, say which machines have to be booked again, and ring."""
     signals = [*rows.signals, *_new_pulses(conn, rows.pulses)] if rows.pulses else rows.signals
@@ -146,7 +165,8 @@ def store_batch(conn: Connection, rows: Rows) -> Stored:
 
 def _store_signals(conn: Connection, rows: Sequence[bytes]) -> list[tuple[str, datetime, datetime, int]]:
     """(address, first, last, how many) of the rows that were new."""
-    conn.execute("create temp table if not exists staged_signal (like signal_sample) on commit delete rows")
+    if conn not in _staged:
+        make_staging(conn)
     with conn.cursor() as cur, cur.copy("copy staged_signal from stdin (format binary)") as copy:
         copy.write(b"".join((_COPY_HEAD, *rows, _COPY_TAIL)))
     return conn.execute(
@@ -162,7 +182,8 @@ def _store_signals(conn: Connection, rows: Sequence[bytes]) -> list[tuple[str, d
 
 def _store_values(conn: Connection, rows: Sequence[bytes]) -> int:
     """How many rows were new."""
-    conn.execute("create temp table if not exists staged_value (like value_sample) on commit delete rows")
+    if conn not in _staged:
+        make_staging(conn)
     with conn.cursor() as cur:
         with cur.copy("copy staged_value from stdin (format binary)") as copy:
             copy.write(b"".join((_COPY_HEAD, *rows, _COPY_TAIL)))
