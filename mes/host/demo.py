@@ -37,6 +37,7 @@ MONDAY = datetime(2026, 1, 5, 0, 0, tzinfo=UTC)
 """08:00 in Shanghai, when the demo plant's first shift begins."""
 SOURCES = Path(__file__).parents[2] / "simulators" / "demo"
 ERP_FILE = SOURCES / "erp.json"
+WORLD_FILE = SOURCES / "world.toml"
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,25 +64,26 @@ class Demo:
 
     def simulators(self, here: Settings, plant: Path, anchor: Clock, keys: Mapping[str, str]) -> list[Program]:
         """The simulated machines, ERP and people as programs; the only place that knows their command line."""
+        door = processes.free_port()
         time = (
             "--plant-at", anchor.plant_at.isoformat(), "--wall-at", anchor.wall_at.isoformat(),
             "--speed", str(anchor.speed), "--plant", str(plant),
         )  # fmt: skip
-        machines = (
-            "machines", "--world", str(SOURCES / "world.toml"), "--seed", str(self.seed),
-            "--truth", str(here.home / "truth.jsonl"), *time,
-        )  # fmt: skip
-        erp = ("erp", "--api", here.http_url, "--documents", str(ERP_FILE), *time)
-        people = ("people", "--api", here.http_url, "--seed", str(self.seed), *time)
+        world = ("--world", str(WORLD_FILE), "--seed", str(self.seed))
+        machines = ("machines", "--truth", str(here.home / "truth-machines.jsonl"), "--control-port", str(door))
+        people = ("people", "--truth", str(here.home / "truth-people.jsonl"), "--machines", f"http://127.0.0.1:{door}")
+        erp = ("erp", "--documents", str(ERP_FILE), "--log", str(here.home / "erp-heard.jsonl"))
+        api = ("--api", here.http_url)
         return [
-            _simulator(machines),
-            _simulator(erp, SIM_ERP_KEY=keys["erp"]),
-            _simulator(people, SIM_PEOPLE_KEY=keys["people"]),
+            _simulator((*machines, *world, *time)),
+            _simulator((*erp, *api, *time), SIM_ERP_KEY=keys["erp"]),
+            _simulator((*people, *api, *world, *time), SIM_PEOPLE_KEY=keys["people"]),
         ]
 
 
 def _simulator(words: Sequence[str], **environment: str) -> Program:
-    return Program(f"sim-{words[0]}", (sys.executable, "-m", "simulators", *words), environment=environment)
+    argv = (sys.executable, "-m", "simulators", *words)
+    return Program(f"sim-{words[0]}", argv, guest=True, environment=environment)
 
 
 def erp_system() -> str:

@@ -40,12 +40,14 @@ SHORTEN_EVERY_S = 60.0
 class Program:
     """What to run; `restarts` tells whether its end is a fall (a server) or just its end (a script).
 
-    What must not be seen in the list of processes, such as a key, goes into `environment`.
+    A `guest` uses the others and is stopped before them, so that it can say its last word. What must not be seen in
+    the list of processes, such as a key, goes into `environment`.
     """
 
     name: str
     argv: tuple[str, ...]
     restarts: bool = True
+    guest: bool = False
     environment: Mapping[str, str] = field(default_factory=dict)
 
 
@@ -114,9 +116,13 @@ class Supervisor:
                 processes.shorten(self.log_of(name))
 
     def stop(self) -> None:
-        """Ask all at once, last started first; after `DRAIN_S` seconds kill who still runs, and what they left."""
+        """Ask guests, then the others, last started first; kill who still runs `DRAIN_S` later, and what they left."""
         children = list(reversed(self._children.values()))
         self._children.clear()
+        for guest in (True, False):
+            self._stop_together([child for child in children if child.program.guest is guest])
+
+    def _stop_together(self, children: list[_Child]) -> None:
         for child in children:
             with contextlib.suppress(ProcessLookupError):
                 os.kill(child.pid, signal.SIGTERM)

@@ -93,6 +93,21 @@ def test_all_are_asked_to_stop_and_may_finish(tmp_path: Path) -> None:
     assert _lines(tmp_path / "one.log") == _lines(tmp_path / "two.log") == ["up", "tidied"]
 
 
+def test_guests_leave_before_their_hosts(tmp_path: Path) -> None:
+    """A program that uses the others is gone before they are asked to go."""
+    code = (
+        "import signal, sys, time\n"
+        "signal.signal(signal.SIGTERM, lambda *_: (print(time.monotonic_ns(), flush=True), sys.exit()))\n"
+        "print('up', flush=True)\n"
+        "time.sleep(600)"
+    )
+    with Supervisor(tmp_path, os.environ) as children:
+        children.start(Program("guest", (sys.executable, "-c", code), guest=True))
+        children.start(_python("host", code))
+        _until(lambda: _lines(tmp_path / "guest.log") == _lines(tmp_path / "host.log") == ["up"])
+    assert int(_lines(tmp_path / "guest.log")[1]) < int(_lines(tmp_path / "host.log")[1])
+
+
 def test_who_does_not_listen_is_ended_with_its_own_children(tmp_path: Path) -> None:
     """A child that ignores SIGTERM is killed, and so is what it started."""
     code = (
