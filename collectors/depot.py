@@ -100,6 +100,7 @@ class Depot:
         self._machines = machines
         self._conn: Connection | None = None
         self._busy_since: float | None = None
+        self.hangs_s_max = HANGS_S_MAX
 
     def open(self) -> None:
         """Connect if necessary. Raises AwayError, and SetupError for a database that would forget."""
@@ -133,7 +134,7 @@ class Depot:
     def break_off(self) -> bool:
         """From another thread: end a statement that hangs, by cutting its socket; whether one did."""
         conn, since = self._conn, self._busy_since
-        if conn is None or since is None or mono() - since < HANGS_S_MAX:
+        if conn is None or since is None or mono() - since < self.hangs_s_max:
             return False
         with suppress(OSError, psycopg.Error), socket.socket(fileno=socket.dup(conn.fileno())) as line:
             line.shutdown(socket.SHUT_RDWR)

@@ -2,43 +2,15 @@
 
 from __future__ import annotations
 
-import json
 import time
-from collections.abc import Iterator
 from typing import Any
 from urllib.parse import urlsplit
 
 import paho.mqtt.client as paho
 import pytest
-from paho.mqtt.enums import CallbackAPIVersion
 
 from collectors.mqtt.client import BatchClient, Message, StockClient, is_as_expected, new_client
-from tests.collectors.conftest import Plant, Start, eventually, plant_document
-
-
-@pytest.fixture
-def device(mqtt_url: str) -> Iterator[paho.Client]:
-    """A device connected to the broker."""
-    client = paho.Client(CallbackAPIVersion.VERSION2)
-    client.max_inflight_messages_set(1000)  # else QoS 0 overtakes QoS 1 at the sender
-    parts = urlsplit(mqtt_url)
-    client.connect(parts.hostname or "", parts.port or 1883)
-    client.loop_start()
-    yield client
-    client.disconnect()
-    client.loop_stop()
-
-
-def say(device: paho.Client, topic: str, body: Any, *, retain: bool = False) -> None:
-    payload = body if isinstance(body, bytes) else json.dumps(body).encode()
-    device.publish(topic, payload, qos=1, retain=retain).wait_for_publish(30)
-
-
-def counts(mqtt_url: str, topic: str, **more: Any) -> dict[str, Any]:
-    tag = {"machine": "M1", "signal": "good_total", "topic": topic, "path": "good", "time_path": "ts"}
-    state = {"machine": "M1", "signal": "state", "topic": topic, "path": "state", "time_path": "ts"}
-    source = {"code": "b1", "kind": "mqtt", "url": mqtt_url, "client_id": f"takt-{topic}", **more}
-    return plant_document(source, [tag, state])
+from tests.collectors.conftest import Plant, Start, counts, eventually, say
 
 
 @pytest.mark.parametrize("version", ["3.1.1", "5"])
