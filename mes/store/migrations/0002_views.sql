@@ -4,6 +4,9 @@
 create function micros(at timestamptz) returns int8 language sql stable parallel safe
     return (extract(epoch from at) * 1000000)::int8;
 
+create function instant(us int8) returns timestamptz language sql immutable parallel safe
+    return timestamptz 'epoch' + us * interval '1 microsecond';
+
 create index on entry (station, serial) where serial is not null;
 create index on entry (job_id, kind) where kind in ('mark', 'confirm');
 create index on job_span (job_id) where to_at is null;

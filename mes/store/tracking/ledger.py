@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
-from psycopg.types.json import Jsonb
-
 from mes.store.pool import Connection
-from mes.store.tracking.counts import ShiftKey
+from mes.store.tracking.arrays import texts, wholes
+from mes.store.tracking.counts import ShiftKey, key_arrays
 
 
 class LedgerRow(NamedTuple):
@@ -40,8 +40,8 @@ def load_ledger(conn: Connection, keys: Sequence[ShiftKey]) -> list[LedgerRow]:
         from unnest(%(station)s::text[], %(shift_day)s::date[], %(shift)s::text[]) as w (machine, shift_day, shift)
         join time_ledger t using (machine, shift_day, shift)
         """,
-        {name: [getattr(key, name) for key in keys] for name in ShiftKey._fields},
-    )
+        key_arrays(keys),
+    ).fetchall()
     return [LedgerRow(*row) for row in rows]
 
 
@@ -51,10 +51,10 @@ def save_ledger(conn: Connection, gone: Sequence[LedgerRow], put: Sequence[Ledge
         conn.execute(
             """
             delete from time_ledger t
-            using unnest(%(machine)s::text[], %(shift_day)s::date[], %(shift)s::text[]) as w (machine, shift_day, shift)
+            using unnest(%(station)s::text[], %(shift_day)s::date[], %(shift)s::text[]) as w (machine, shift_day, shift)
             where (t.machine, t.shift_day, t.shift) = (w.machine, w.shift_day, w.shift)
             """,
-            {name: [getattr(row, name) for row in gone] for name in ("machine", "shift_day", "shift")},
+            key_arrays([ShiftKey(*row[:3]) for row in gone]),
         )
     if put:
         conn.execute(
@@ -62,7 +62,7 @@ def save_ledger(conn: Connection, gone: Sequence[LedgerRow], put: Sequence[Ledge
             insert into time_ledger (machine, shift_day, shift, line, calendar_us, planned_stop_us, apt_us, aust_us,
                                      adet_us, adot_us, no_data_us, ideal_us, good, reject, detail)
             select * from unnest(
-                %(machine)s::text[], %(shift_day)s::date[], %(shift)s::text[], %(line)s::text[],
+                %(station)s::text[], %(shift_day)s::date[], %(shift)s::text[], %(line)s::text[],
                 %(calendar_us)s::int8[], %(planned_stop_us)s::int8[], %(apt_us)s::int8[], %(aust_us)s::int8[],
                 %(adet_us)s::int8[], %(adot_us)s::int8[], %(no_data_us)s::int8[], %(ideal_us)s::int8[],
                 %(good)s::int8[], %(reject)s::int8[], %(detail)s::jsonb[])
@@ -72,6 +72,10 @@ def save_ledger(conn: Connection, gone: Sequence[LedgerRow], put: Sequence[Ledge
                 adot_us = excluded.adot_us, no_data_us = excluded.no_data_us, ideal_us = excluded.ideal_us,
                 good = excluded.good, reject = excluded.reject, detail = excluded.detail
             """,
-            {name: [getattr(row, name) for row in put] for name in LedgerRow._fields}
-            | {"detail": [Jsonb(row.detail) for row in put]},
+            {
+                **key_arrays([ShiftKey(*row[:3]) for row in put]),
+                "line": texts(row.line for row in put),
+                **{name: wholes(getattr(row, name) for row in put) for name in LedgerRow._fields[4:-1]},
+                "detail": texts(json.dumps(row.detail) for row in put),
+            },
         )

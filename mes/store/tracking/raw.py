@@ -15,14 +15,14 @@ from mes.domain.tracking.fold import Checkpoint
 from mes.domain.tracking.jobs import Entry
 from mes.domain.tracking.tape import Silence
 from mes.store.pool import Connection
+from mes.store.tracking.arrays import LAST_US, instants, texts, wholes
 
 _LAST = datetime(9999, 12, 31, tzinfo=UTC)
-_LAST_US = 253_370_764_800_000_000
 
 
 def timestamp(us: int) -> datetime:
     """The instant of microseconds since 1970, no later than PostgreSQL and Python both can hold."""
-    return instant(us) if us < _LAST_US else _LAST
+    return instant(us) if us < LAST_US else _LAST
 
 
 class Version(NamedTuple):
@@ -63,15 +63,15 @@ def load_stands(conn: Connection, before: Mapping[str, int]) -> dict[str, Stand]
         """
         select w.station, micros(c.minute), c.state, micros(f.through_at),
                micros((select max(minute) from checkpoint where station = w.station))
-        from unnest(%(stations)s::text[], %(minutes)s::timestamptz[]) as w (station, minute)
+        from unnest(%(stations)s::text[], %(minutes)s::int8[]) as w (station, minute)
         left join frontier f on f.station = w.station
         left join lateral (
             select minute, state from checkpoint
-            where station = w.station and minute < w.minute order by minute desc limit 1
+            where station = w.station and minute < instant(w.minute) order by minute desc limit 1
         ) c on true
         """,
-        {"stations": list(before), "minutes": [timestamp(us) for us in before.values()]},
-    )
+        {"stations": texts(before), "minutes": instants(before.values())},
+    ).fetchall()
     return {row[0]: Stand(*row[1:]) for row in rows}
 
 
@@ -79,12 +79,12 @@ Ranges = Mapping[str, tuple[int, int]]
 """For each post's code a range of time."""
 
 
-def spread(ranges: Ranges) -> dict[str, list[Any]]:
-    """Ranges as the arrays `codes`, `froms`, `tos`."""
+def spread(ranges: Ranges) -> dict[str, str]:
+    """Ranges as the arrays `codes` (text), `froms` and `tos` (int8, µs)."""
     return {
-        "codes": list(ranges),
-        "froms": [timestamp(start) for start, _ in ranges.values()],
-        "tos": [timestamp(end) for _, end in ranges.values()],
+        "codes": texts(ranges),
+        "froms": instants(start for start, _ in ranges.values()),
+        "tos": instants(end for _, end in ranges.values()),
     }
 
 
@@ -94,11 +94,11 @@ def load_checkpoints(conn: Connection, ranges: Ranges) -> dict[str, dict[int, Ch
     rows = conn.execute(
         """
         select c.station, micros(c.minute), c.state
-        from unnest(%(codes)s::text[], %(froms)s::timestamptz[], %(tos)s::timestamptz[]) as w (code, from_at, to_at)
-        join checkpoint c on c.station = w.code and c.minute >= w.from_at and c.minute < w.to_at
+        from unnest(%(codes)s::text[], %(froms)s::int8[], %(tos)s::int8[]) as w (code, from_us, to_us)
+        join checkpoint c on c.station = w.code and c.minute >= instant(w.from_us) and c.minute < instant(w.to_us)
         """,
         spread(ranges),
-    )
+    ).fetchall()
     for code, minute, state in rows:
         found[code][minute] = state
     return found
@@ -122,18 +122,18 @@ def load_samples(conn: Connection, ranges: Iterable[tuple[int, int, int]]) -> li
     rows = conn.execute(
         """
         select s.tag_id, micros(s.at), s.h, s.num, s.int, s.txt, s.quality
-        from unnest(%(tags)s::int4[], %(froms)s::timestamptz[], %(tos)s::timestamptz[]) as w (tag_id, from_at, to_at)
-        join signal_sample s on s.tag_id = w.tag_id and s.at >= w.from_at and s.at < w.to_at
+        from unnest(%(tags)s::int4[], %(froms)s::int8[], %(tos)s::int8[]) as w (tag_id, from_us, to_us)
+        join signal_sample s on s.tag_id = w.tag_id and s.at >= instant(w.from_us) and s.at < instant(w.to_us)
         where s.at >= %(first)s and s.at < %(last)s
         """,
         {
-            "tags": [tag for tag, _, _ in wanted],
-            "froms": [timestamp(start) for _, start, _ in wanted],
-            "tos": [timestamp(end) for _, _, end in wanted],
+            "tags": wholes(tag for tag, _, _ in wanted),
+            "froms": instants(start for _, start, _ in wanted),
+            "tos": instants(end for _, _, end in wanted),
             "first": timestamp(min(start for _, start, _ in wanted)),
             "last": timestamp(max(end for _, _, end in wanted)),
         },
-    )
+    ).fetchall()
     return [
         Sampled(tag_id, at, h, whole if whole is not None else num if num is not None else text, quality)
         for tag_id, at, h, num, whole, text, quality in rows
@@ -157,7 +157,7 @@ def load_gaps(conn: Connection, from_us: int, to_us: int) -> list[Gap]:
         order by g.id
         """,
         {"from_at": timestamp(from_us), "to_at": timestamp(to_us)},
-    )
+    ).fetchall()
     return [Gap(Silence(*row[:5]), row[5]) for row in rows]
 
 
@@ -182,7 +182,7 @@ def load_entries(conn: Connection, lines: Sequence[str], kinds: Sequence[str], f
         order by e.id
         """,
         {"lines": list(lines), "kinds": list(kinds), "from_at": timestamp(from_us), "to_at": timestamp(to_us)},
-    )
+    ).fetchall()
     return [Entry(*row) for row in rows]
 
 

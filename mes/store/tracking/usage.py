@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 from mes.domain.material.consumption import Recipe, Step, Use
 from mes.store.pool import Connection
+from mes.store.tracking.arrays import texts, wholes
 from mes.store.tracking.counts import ShiftKey, key_arrays
 
 
@@ -87,7 +88,7 @@ def load_consumption(conn: Connection, keys: Sequence[ShiftKey]) -> list[Consume
         join consumption c using (station, shift_day, shift)
         """,
         key_arrays(keys),
-    )
+    ).fetchall()
     return [Consumed(*row) for row in rows]
 
 
@@ -111,7 +112,11 @@ def save_consumption(conn: Connection, gone: Sequence[Consumed], put: Sequence[C
             where (c.station, c.shift_day, c.shift, c.job_id, c.item)
                 = (w.station, w.shift_day, w.shift, w.job_id, w.item)
             """,
-            {name: [getattr(row, name) for row in gone] for name in ("station", "shift_day", "shift", "job", "item")},
+            {
+                **key_arrays([ShiftKey(*row[:3]) for row in gone]),
+                "job": wholes(row.job for row in gone),
+                "item": texts(row.item for row in gone),
+            },
         )
     if put:
         conn.execute(
@@ -127,5 +132,13 @@ def save_consumption(conn: Connection, gone: Sequence[Consumed], put: Sequence[C
                 operation_seq = excluded.operation_seq, revision = excluded.revision, pieces = excluded.pieces,
                 quantity = excluded.quantity
             """,
-            {name: [getattr(row, name) for row in put] for name in Consumed._fields},
+            {
+                **key_arrays([ShiftKey(*row[:3]) for row in put]),
+                **{
+                    name: wholes(getattr(row, name) for row in put)
+                    for name in ("job", "order_id", "operation_seq", "pieces")
+                },
+                **{name: texts(getattr(row, name) for row in put) for name in ("item", "line", "location", "revision")},
+                "quantity": texts(str(row.quantity) for row in put),
+            },
         )
