@@ -171,10 +171,9 @@ def _diff_kept(a: int, b: int) -> None:
 
 def _diff_files(a: Plan, b: Plan) -> None:
     from scheduler.diff import diff as difference
+    from scheduler.diff import shown
 
-    from scheduler.files import dump
-
-    print(dump(difference(a, b)).decode(), end="")
+    print(shown(difference(a, b)) or "The plans are the same")
 
 
 # ------------------------------------------------------------------ the solver on files
