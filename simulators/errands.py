@@ -127,7 +127,10 @@ class Handler:
             return
         if self.door is not None:
             self.door.deliver(row["location"], row["item"], float(quantity))
-        print(f"{to_iso(now)} {quantity} of {row['item']} brought from {store} to {row['location']}", flush=True)
+        print(
+            f"{to_iso(now)} {quantity.normalize():f} of {row['item']} brought from {store} to {row['location']}",
+            flush=True,
+        )
 
     def _find(self, item: str) -> tuple[str, Decimal]:
         """The store that holds most of an item, and how much."""

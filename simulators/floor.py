@@ -18,13 +18,14 @@ TIMEOUT_S = 10.0
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """One machine as people see it: state, stop code, the order it is set up for since when, what it lacks."""
+    """One machine as people see it: state, stop code, its order since when and how many of it, what it lacks."""
 
     code: str
     state: str
     stop_code: str
     order: str
     order_since: int
+    order_good: int
     missing: str
 
 
@@ -72,7 +73,15 @@ class Door:
     def machines(self, line: str) -> list[Seen]:
         """The machines of a line."""
         return [
-            Seen(code, row["state"], row["code"], row["order"], from_iso(row["order_since"]), row["missing"])
+            Seen(
+                code,
+                row["state"],
+                stop_code=row["code"],
+                order=row["order"],
+                order_since=from_iso(row["order_since"]),
+                order_good=row["order_good"],
+                missing=row["missing"],
+            )
             for code, row in self._seen["machines"].items()
             if row["line"] == line
         ]

@@ -104,7 +104,18 @@ class Handwork:
     def machines(self, line: str) -> list[Seen]:
         """The stations of a line."""
         stations = (self.truth.machines[station.code] for station in self.plant.manual(self.plant.line(line)))
-        return [Seen(m.pace.code, m.state, m.code, m.order, m.order_since, m.missing) for m in stations]
+        return [
+            Seen(
+                m.pace.code,
+                m.state,
+                stop_code=m.code,
+                order=m.order,
+                order_since=m.order_since,
+                order_good=m.order_good,
+                missing=m.missing,
+            )
+            for m in stations
+        ]
 
     def wip(self, line: str) -> int:
         """Pieces lying on a line."""

@@ -55,6 +55,7 @@ class Lead:
         self._switched: set[str] = set()
         self._setups: list[tuple[Body, str, int]] = []
         self._minutes = 0.0
+        self._counted_before = 0
         self._refused: set[int] = set()
         self._families: dict[str, str] = {}
         self._lacking = ("", 0)
@@ -85,7 +86,7 @@ class Lead:
         first = not self._begun and not self.habits.waits
         if running is None and not self._mark(job, "start", self._shift[0] if first else at):
             return
-        self._begun, self.job, self._dry = True, job, False
+        self._begun, self.job, self._dry, self._counted_before = True, job, False, 0
 
     def _mind(self, now: int, rows: Sequence[Body]) -> None:
         """See whether the job is done, or cannot go on."""
@@ -95,20 +96,26 @@ class Lead:
             self.job = None
             return
         self.job = row
-        left = row["quantity"] - row["good"]
+        left = row["quantity"] - self._good(row)
         if left <= 0 or left + SPARE_PIECES <= self.floor.wip(self.line.code):
-            self._complete(row, next((other for other in rows if other["id"] != row["id"]), None))
+            self._complete(row, left, next((other for other in rows if other["id"] != row["id"]), None))
         elif self._lacks_for_long(now):
             other = next((other for other in rows if other["item"] != row["item"]), None)
             if other is not None:
                 self._turn(row, other, aside=row["number"])
 
-    def _complete(self, row: Body, other: Body | None) -> None:
+    def _good(self, row: Body) -> int:
+        """Good pieces of a job: what the product knows, or what lies there already if that is more."""
+        last = self.floor.machines(self.line.code)[-1]
+        counted = last.order_good - self._counted_before if last.order == row["number"] else 0
+        return max(int(row["good"]), counted)
+
+    def _complete(self, row: Body, left: int, other: Body | None) -> None:
         """Enough is on the line: go on with the next job, or let the line run dry and finish."""
         if other is not None and other["number"] == row["number"]:
-            if row["quantity"] <= row["good"] and self._mark(other, "switch", self.habits.clock()):
+            if left <= 0 and self._mark(other, "switch", self.habits.clock()):
                 self._finish(row)
-                self.job = other
+                self.job, self._counted_before = other, self._counted_before + row["quantity"] - left
         elif other is not None:
             self._turn(row, other)
         elif not self._dry:
@@ -129,7 +136,7 @@ class Lead:
         minutes = self.plant.changeover(self.line.code, self._family(row["item"]), self._family(other["item"]))
         self.floor.load(self.line.code, other["number"], other["item"], minutes=minutes, aside=aside)
         self.following, self._switched, self._lacking, self._dry = other, set(), ("", 0), False
-        self._minutes = minutes
+        self._minutes, self._counted_before = minutes, 0
 
     def _follow(self, rows: Sequence[Body]) -> None:
         """Mark each station at the instant at which it turned to the new order; then finish the old job if done."""

@@ -112,6 +112,7 @@ class Machine:
         self.missing = ""
         self.order = ""
         self.order_since = 0
+        self.order_good = 0
         self._open = False
         self._open_at = NEVER
         self._down_until = NEVER
@@ -274,6 +275,7 @@ class Machine:
     def _count(self, t: int, good: int, reject: int, order: str) -> None:
         self._counted_at = t
         self.good += good
+        self.order_good += good
         self.reject += reject
         self.shared.out.append(Count(t, self.pace.code, good, reject, order, self.counters.add(good, reject)))
 
@@ -324,7 +326,7 @@ class Machine:
         self._pop()
 
     def _load(self, t: int, order: str) -> None:
-        self.order, self.order_since = order, t
+        self.order, self.order_since, self.order_good = order, t, 0
         self.shared.out.append(Loaded(t, self.pace.code, order))
         self._setup_left = self.run.setups_ms.get(order, 0)
         self._waiting_since = NEVER

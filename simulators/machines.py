@@ -218,6 +218,7 @@ class Machines:
                 "code": machine.code,
                 "order": machine.order,
                 "order_since": to_iso(machine.order_since),
+                "order_good": machine.order_good,
                 "missing": machine.missing,
                 "good": machine.good,
                 "reject": machine.reject,

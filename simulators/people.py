@@ -65,6 +65,7 @@ class People:
         self.planner = Planner(self.api, options.seed) if options.publish else None
         self._stop = threading.Event()
         self._next: dict[str, float] = {}
+        self._said_last = "the machines can be reached"
 
     def _leads(self, world: World, begin: int) -> list[Lead]:
         leads: list[Lead] = []
@@ -83,11 +84,22 @@ class People:
         self._every("errands", ERRANDS_EVERY_S, self._errands)
 
     def _lead(self) -> None:
-        if self.door is not None:
-            self.door.look()
+        if not self._look():
+            return
         jobs = list(self.api.pages("/jobs", state=OPEN_STATES))
         for lead in self.leads:
             lead.tick(self.anchor.now(), jobs)
+
+    def _look(self) -> bool:
+        """Take in the floor; whether there is anything to see."""
+        try:
+            if self.door is not None:
+                self.door.look()
+        except httpx.HTTPError:
+            self._say("the machines cannot be reached")
+            return False
+        self._say("the machines can be reached")
+        return True
 
     def _errands(self) -> None:
         if self.planner is not None:
@@ -108,7 +120,13 @@ class People:
         except Refused as refused:
             print(f"{name}: refused: {refused}", flush=True)
         except httpx.HTTPError as error:
-            print(f"{name}: the machines cannot be reached: {error}", flush=True)
+            print(f"{name}: the machines cannot be reached ({error})", flush=True)
+
+    def _say(self, what: str) -> None:
+        """Say it once when they go, once when they are back."""
+        if what != self._said_last:
+            self._said_last = what
+            print(what, flush=True)
 
     def run(self) -> None:
         """Live until told to stop; then let the terminals send what they hold."""
