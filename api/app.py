@@ -16,7 +16,7 @@ from api import contract, errors, health, metrics
 from api.deps import CONNECTIONS_MAX, House
 from api.limits import Headers
 from api.live import stream
-from api.routes import access, exchange, floor, material, order, plan, plant, product, session, tracking
+from api.routes import access, exchange, floor, material, order, plan, plant, product, sample, session, tracking
 from api.security.guard import Doorkeeper
 from api.wire import RawPath
 from dashboards.serve import mount as mount_screens
@@ -34,6 +34,7 @@ ROUTERS: tuple[APIRouter, ...] = (
     plan.router,
     floor.router,
     tracking.router,
+    sample.router,
     material.router,
     exchange.router,
     stream.router,

@@ -8,11 +8,12 @@ from __future__ import annotations
 import struct
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 from collectors.sieve import Rule, Sieve
 from collectors.source import Delivery, GapNote, Heard, Thank, Unreadable
 from mes.clock import mono
-from mes.domain.sample import FUTURE_MAX
+from mes.domain.sample import FUTURE_MAX, Sample, kept_word
 from mes.store.sample import Rows, SetAside, instant, row
 
 FUTURE_US_MAX = FUTURE_MAX // FUTURE_MAX.resolution
@@ -142,19 +143,12 @@ class Packer:
         """Set a sample aside for its time; it may be released as it is."""
         assert sample.at is not None
         late = sample.at < delivery.received_at
-        word: dict[str, object] = {
-            "tag_id": sample.tag_id,
-            "at": sample.at,
-            "value": str(sample.value) if isinstance(sample.value, int) else sample.value,
-            "type": type(sample.value).__name__,
-            "quality": sample.quality,
-            "identity": sample.identity,
-        }
+        word = _kept(sample)
         detail = f"Its time {_text(sample.at)} lies {'before what is kept' if late else 'in the future'}"
         self._set_aside(part, delivery, Unreadable("too_late" if late else "future", detail, rule.address), sample=word)
 
     def _set_aside(
-        self, part: Part, delivery: Delivery, thing: Unreadable, *, sample: dict[str, object] | None = None
+        self, part: Part, delivery: Delivery, thing: Unreadable, *, sample: dict[str, Any] | None = None
     ) -> None:
         self._on_count(part.source, f"quarantined_{thing.why}", 1)
         if not self._within_quota(part.source):
@@ -179,6 +173,16 @@ class Packer:
             since, used = mono(), 0
         self._quota[source] = since, used + 1
         return used < QUARANTINED_PER_MINUTE_MAX
+
+
+def _kept(sample: Heard) -> dict[str, Any] | None:
+    """The sample as it may be released; None when no calendar has its time."""
+    assert sample.at is not None
+    try:
+        at = instant(sample.at)
+    except OverflowError:
+        return None
+    return kept_word(Sample(sample.tag_id, at, sample.value, sample.quality, identity=sample.identity))
 
 
 def _text(at: int) -> str:

@@ -17,9 +17,9 @@ import msgspec
 from collectors.instants import micros_of
 from collectors.paths import MISSING, Path, path_of
 from collectors.source import Heard, Numbered, Unreadable
-from collectors.words import ToWord, identity_of, word_maker
 from mes.domain.plant import PULSES
 from mes.domain.sample import Quality
+from mes.domain.signal import ToWord, identity_of, word_maker
 
 SEEN_TOPICS_MAX = 10_000
 _GOOD, _BAD = int(Quality.GOOD), int(Quality.BAD)

@@ -17,7 +17,8 @@ import msgspec
 
 from mes.domain.plant import Source as SourceModel
 from mes.domain.plant import Tag
-from mes.domain.sample import GapWhy, Value
+from mes.domain.sample import GapWhy
+from mes.domain.signal import Value
 
 Thank = Callable[[], None]
 Why = Literal["network", "certificate", "password", "configuration", "session"]

@@ -10,7 +10,7 @@ from asyncua import ua
 
 from collectors.opcua.decode import Change, micros_of
 from collectors.source import GapNote, Heard, Numbered, Unreadable
-from collectors.words import ToWord, word_maker
+from mes.domain.signal import ToWord, word_maker
 
 OVERFLOW = 0x0480
 """InfoType DataValue with the Overflow bit (Part 4, 7.39): the server's queue was too short and values are lost."""

@@ -15,9 +15,9 @@ from google.protobuf.message import DecodeError
 
 from collectors.source import GapNote, Heard, Numbered, Unreadable
 from collectors.sparkplug.payload_pb2 import Payload
-from collectors.words import ToWord, word_maker
 from mes.domain.plant import PULSES, TOTALS
-from mes.domain.sample import Quality, Value
+from mes.domain.sample import Quality
+from mes.domain.signal import ToWord, Value, word_maker
 
 REORDER_S = 2.0
 REBIRTH_PAUSE_S_MIN, REBIRTH_PAUSE_S_MAX = 5.0, 300.0

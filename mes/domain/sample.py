@@ -7,19 +7,23 @@ that a corrected map can be replayed. See docs/architecture.md, *heard*.
 from __future__ import annotations
 
 import struct
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import IntEnum
-from typing import Literal
+from typing import Annotated, Any, Literal
 from zlib import crc32
 
-from mes.domain.plant import PULSES
+from annotated_types import Ge, Le, MaxLen
 
-Value = float | int | str | bool | None
+from mes.domain.fields import Code, CodeOrNone, Instant, Number
+from mes.domain.plant import PULSES, Tag
+from mes.domain.signal import Value, word_maker
 
 FUTURE_MAX = timedelta(minutes=5)
 KEEP_SIGNAL_DAYS = 90
 REPEAT_WITHIN = timedelta(seconds=60)
+GATEWAY_SAMPLES_MAX = 10_000
 INT8_MIN, INT8_MAX = -(2**63), 2**63 - 1
 
 
@@ -111,6 +115,95 @@ def refusal(at: datetime, received_at: datetime, keep_days: int = KEEP_SIGNAL_DA
     return None
 
 
-def is_pulse(signal: str) -> bool:
-    """Pulses are always stored; every one is a piece."""
-    return signal in PULSES
+def kept_word(sample: Sample) -> dict[str, Any]:
+    """A sample as the quarantine keeps it: its value as text, so that no reader rounds it. `word_kept` reads it."""
+    return {
+        "tag_id": sample.tag_id,
+        "at": sample.at.isoformat(),
+        "type": type(sample.value).__name__,
+        "value": None if sample.value is None else str(sample.value),
+        "quality": int(sample.quality),
+        "identity": sample.identity,
+    }
+
+
+def word_kept(kept: dict[str, Any]) -> Sample:
+    """The sample `kept_word` wrote down."""
+    word: str = kept["value"]
+    at = datetime.fromisoformat(kept["at"])
+    value: Value = None
+    if kept["type"] == "bool":
+        value = word == "True"
+    elif kept["type"] != "NoneType":
+        value = {"int": int, "float": float, "str": str}[kept["type"]](word)
+    return Sample(kept["tag_id"], at, value, kept["quality"], source_at=at, identity=kept["identity"])
+
+
+# --- gateways
+
+
+@dataclass(frozen=True)
+class GatewaySample:
+    """A value a gateway heard. `address` is `machine/signal`; `tag` its number, if the gateway knows it."""
+
+    __pydantic_config__ = {"extra": "forbid"}  # noqa: RUF012
+
+    at: Instant
+    value: bool | int | float | str | None
+    address: CodeOrNone = ""
+    tag: Number | None = None
+    quality: Literal[0, 1, 2, 3] = 0
+
+    def __post_init__(self) -> None:
+        if (self.tag is None) == (not self.address):
+            raise ValueError("a sample names its tag by `address` or by `tag`")
+
+
+@dataclass(frozen=True)
+class GatewayDocument:
+    """Samples of one gateway (the code of a source of kind http). `sequence` is the gateway's own message number."""
+
+    __pydantic_config__ = {"extra": "forbid"}  # noqa: RUF012
+
+    gateway: Code
+    sequence: Annotated[int, Ge(0), Le(2**47 - 1)]
+    samples: Annotated[tuple[GatewaySample, ...], MaxLen(GATEWAY_SAMPLES_MAX)]
+
+
+@dataclass(frozen=True, slots=True)
+class Unheard:
+    """A sample that was not admitted, and why."""
+
+    sample: GatewaySample
+    why: str
+    detail: str
+
+
+def sort_out(
+    document: GatewayDocument, tags: Mapping[str, tuple[int, Tag]], received_at: datetime
+) -> tuple[list[tuple[Sample, bool]], list[Unheard]]:
+    """What is admitted (with whether it is a process value), and what is not. `tags`: the gateway's, by address.
+
+    A repeated message gives the same samples. Two pulses of one message stay two.
+    """
+    addresses = {number: address for address, (number, _tag) in tags.items()}
+    admitted: list[tuple[Sample, bool]] = []
+    refused: list[Unheard] = []
+    for index, said in enumerate(document.samples):
+        found = tags.get(said.address or addresses.get(said.tag or 0, ""))
+        if found is None:
+            refused.append(Unheard(said, "unknown_tag", f"{document.gateway} has no such tag"))
+            continue
+        number, tag = found
+        if why := refusal(said.at, received_at, tag.keep_days or KEEP_SIGNAL_DAYS):
+            refused.append(Unheard(said, why, f"its time is {said.at.isoformat()}"))
+            continue
+        try:
+            word = word_maker(tag.signal)(said.value)
+        except ValueError as error:
+            refused.append(Unheard(said, "value", str(error)))
+            continue
+        identity = document.sequence << 16 | index if tag.signal in PULSES else None
+        sample = Sample(number, said.at, word, said.quality, source_at=said.at, identity=identity)
+        admitted.append((sample, tag.is_value))
+    return admitted, refused

@@ -20,7 +20,8 @@ from psycopg import sql
 from psycopg.rows import class_row
 from psycopg.types.json import Jsonb
 
-from mes.domain.sample import INT8_MAX, INT8_MIN, GapWhy, Value, word_crc
+from mes.domain.sample import INT8_MAX, INT8_MIN, GapWhy, Sample, word_crc
+from mes.domain.signal import Value
 from mes.store.bell import ring
 from mes.store.pool import Connection
 from mes.store.touched import touch
@@ -82,6 +83,13 @@ def _word(value: Value) -> bytes:
         return _NULL + struct.pack("!iq", 8, value) + _NULL
     text = str(value).encode()
     return _NULL * 2 + struct.pack("!i", len(text)) + text
+
+
+def row_of(sample: Sample, *, received_at: datetime) -> bytes:
+    """A sample as a row."""
+    times = (None if t is None else micros(t) for t in (sample.source_at, sample.server_at))
+    at, received = micros(sample.at), micros(received_at)
+    return row(sample.tag_id, at, sample.value, sample.quality, sample.identity, *times, received)
 
 
 def split_rows(packed: bytes) -> list[bytes]:

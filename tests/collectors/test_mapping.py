@@ -12,7 +12,7 @@ from collectors.instants import micros_of
 from collectors.mapping import Topics
 from collectors.paths import MISSING, path_of
 from collectors.source import Heard, Numbered, Unreadable
-from collectors.words import identity_of, word_maker
+from mes.domain.signal import identity_of, word_maker
 from mes.domain.plant import Tag
 from mes.errors import InputError
 

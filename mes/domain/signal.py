@@ -1,4 +1,4 @@
-"""What a device says -> the word that is stored (pure), the same for every protocol.
+"""What a device says -> the word that is stored, the same for every protocol and for gateways.
 
 The word stays the device's own; only its form is made uniform, so that a state map written for text or number meets
 it: truth values of states are `true` and `false`, whole numbers sent as floats or digits are whole numbers.
@@ -11,8 +11,8 @@ from hashlib import blake2b
 from typing import Any
 
 from mes.domain.plant import PULSES, TOTALS
-from mes.domain.sample import Value
 
+Value = float | int | str | bool | None
 TEXT_MAX_CHARS = 2_000
 ToWord = Callable[[Any], Value]
 
