@@ -1,0 +1,1 @@
+"""`mes bench`: measures the product from outside, beside ceilings and peers in the same run."""

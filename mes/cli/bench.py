@@ -1,0 +1,78 @@
+"""`mes bench`: measure the product on this machine, beside ceilings and peers."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from tempfile import mkdtemp
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from mes.bench.result import Result
+    from mes.settings import Settings
+
+group = typer.Typer(no_args_is_help=True, help="Measure the product on this machine.")
+Seconds = Annotated[float, typer.Option(help="How long to measure.", min=1)]
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+
+
+def add_to(app: typer.Typer) -> None:
+    """Add these commands."""
+    app.add_typer(group, name="bench")
+
+
+@group.command()
+def ingest(*, seconds: Seconds = 20.0, as_json: AsJson = False) -> None:
+    """MQTT to stored rows: rows a second, CPU a row, beside psycopg's shortest loop."""
+    from mes.bench.ingest import run
+
+    _measure(lambda settings: run(settings, seconds=seconds), as_json=as_json)
+
+
+def _measure(run: Callable[[Settings], Result], *, as_json: bool) -> None:
+    with _servers() as settings:
+        result = run(settings).as_json()
+    if as_json:
+        print(json.dumps(result, ensure_ascii=False))
+        return
+    for name, measure in result["measures"].items():
+        spread = "".join(f"  {p} {measure[p]}" for p in ("p50", "p95", "p99") if p in measure)
+        print(f"{name:28} {measure['value']:>12} {measure['unit']}{spread}")
+    for name, ratio in result["ratios"].items():
+        print(f"{name:28} {ratio:>12} x")
+    for note in result["notes"]:
+        print(note)
+
+
+@contextmanager
+def _servers() -> Iterator[Settings]:
+    """The servers that were given; else private ones of the bench's own, durable, gone afterwards."""
+    import shutil
+
+    from mes.host import mosquitto, timescale
+    from mes.settings import load_settings
+
+    settings = load_settings()
+    home = Path(mkdtemp(prefix="takt-bench-"))
+    home.chmod(0o711)
+    try:
+        changes: dict[str, object] = {"home": home}
+        if not settings.database_url:
+            cluster = timescale.Cluster(home / "db", settings.cache)
+            timescale.start(cluster, leash=True)
+            changes["database_url"] = timescale.url(cluster, "postgres")
+        if not settings.mqtt_url:
+            broker = mosquitto.Broker(home / "broker", settings.cache)
+            mosquitto.start(broker, leash=True)
+            changes["mqtt_url"] = mosquitto.url(broker)
+        yield settings.model_copy(update=changes)
+        if "mqtt_url" in changes:
+            mosquitto.stop(broker)
+        if "database_url" in changes:
+            timescale.stop(cluster)
+    finally:
+        shutil.rmtree(home, ignore_errors=True)
