@@ -16,13 +16,14 @@ def add_to(app: typer.Typer) -> None:
 def start() -> None:
     """Fetch and set up the private database where needed, start it, bring its schema up to date."""
     from mes.host import here, timescale
+    from mes.host.processes import aloud
     from mes.settings import load_settings
     from mes.store import migrate
 
     settings = load_settings()
     _require_private(settings.database_url)
     cluster = timescale.cluster_of(settings)
-    begun = timescale.start(cluster, _say, leash=False)
+    begun = timescale.start(cluster, aloud, leash=False)
     timescale.ensure_database(cluster, here.DATABASE)
     migrate.upgrade(timescale.url(cluster, here.DATABASE))
     print(f"The database {'runs' if begun else 'ran already'} at {_shown(timescale.url(cluster, here.DATABASE))}")
@@ -83,7 +84,3 @@ def _shown(url: str) -> str:
 
     parts = urlsplit(url)
     return parts._replace(netloc=parts.netloc.rpartition("@")[2]).geturl()
-
-
-def _say(line: str) -> None:
-    print(f"  {line}", flush=True)

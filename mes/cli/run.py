@@ -19,17 +19,19 @@ def demo(
 ) -> None:
     """Run everything on this machine with a simulated plant; prints the URL; Ctrl-C stops all it started."""
     from mes.host.demo import Demo
+    from mes.host.processes import aloud
     from mes.settings import load_settings
 
-    Demo(speed=speed, seed=seed).run(load_settings(), say=_say)
+    Demo(speed=speed, seed=seed).run(load_settings(), say=aloud)
 
 
 def up() -> None:
     """Run everything on this machine for a real plant; Ctrl-C stops all it started."""
+    from mes.host.processes import aloud
     from mes.host.up import run
     from mes.settings import load_settings
 
-    run(load_settings(), say=_say)
+    run(load_settings(), say=aloud)
 
 
 def collect(
@@ -83,7 +85,3 @@ def _shard(text: str) -> tuple[int, int]:
     if not (number.isdigit() and count.isdigit() and 1 <= int(number) <= int(count)):
         raise typer.BadParameter("must look like 1/3", param_hint="--shard")
     return int(number), int(count)
-
-
-def _say(line: str) -> None:
-    print(f"  {line}", flush=True)

@@ -12,6 +12,7 @@ import shutil
 import signal
 import socket
 import subprocess
+import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -34,6 +35,15 @@ _CHILDREN: dict[int, subprocess.Popen[bytes]] = {}
 
 def silent(line: str) -> None:
     """Show nothing."""
+
+
+def aloud(line: str) -> None:
+    """Show a line of progress on stdout; whoever stops reading does not stop us."""
+    try:
+        sys.stdout.write(f"  {line}\n")
+        sys.stdout.flush()
+    except BrokenPipeError:
+        sys.stdout = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115 - stays open until we end
 
 
 def as_service() -> bool:
