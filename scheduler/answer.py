@@ -2,31 +2,52 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
 
 from scheduler.axis import instant
-from scheduler.cost import lateness, missing, objective
+from scheduler.cost import missing, objective, tardy
 from scheduler.daily import daily
 from scheduler.decode import Board
-from scheduler.plan import Log, Plan, PlanLot, PlannedOrder, Unplanned, Used
+from scheduler.plan import Fix, Log, Plan, PlanLot, PlannedOrder, Shortage, Unplanned, Used
 from scheduler.shop import FAR, Shop
+from scheduler.shortages import shortages
 from scheduler.state import Desk
+from scheduler.trace import missing_components, reasons
 
 
-def plan_of(desk: Desk, log: Log, wanted: list[int] | None = None) -> Plan:
-    """The plan a desk stands for; `wanted` gives each lot's start were material no matter (None: as planned)."""
+@dataclass(frozen=True, slots=True)
+class Extras:
+    """What only a whole run knows: starts were material no matter, minutes material costs each order, fixes."""
+
+    wanted: list[int] | None = None
+    added: Mapping[int, int] = field(default_factory=dict)
+    fixes: Mapping[int, tuple[Fix, ...]] = field(default_factory=dict)
+
+
+def plan_of(desk: Desk, log: Log, extras: Extras | None = None) -> Plan:
+    """The plan a desk stands for, with its reasons and shortages."""
     board, problem = desk.board, desk.shop.problem
-    lots = plan_lots(desk, wanted)
+    extras = extras or Extras()
+    lots = plan_lots(desk, extras.wanted)
+    count = range(len(problem.orders))
     return Plan(
         status="feasible",
         objective=objective(board),
         lots=lots,
         daily=daily(problem, lots),
-        orders=tuple(planned_order(board, order) for order in range(len(problem.orders))),
-        unplanned=tuple(row for order in range(len(problem.orders)) for row in _left_out(board, order)),
+        orders=tuple(planned_order(desk, order, extras.fixes.get(order, ())) for order in count),
+        shortages=short_rows(desk, extras),
+        unplanned=tuple(row for order in count for row in _left_out(desk, order)),
         log=log,
     )
+
+
+def short_rows(desk: Desk, extras: Extras) -> tuple[Shortage, ...]:
+    """The shortages of a desk, where a run has found out when lots want their components."""
+    return () if extras.wanted is None else shortages(desk, extras.wanted, extras.added)
 
 
 def plan_lots(desk: Desk, wanted: list[int] | None = None) -> tuple[PlanLot, ...]:
@@ -75,39 +96,39 @@ def _instant(shop: Shop, minute: int) -> datetime:
     return instant(shop.problem.now, minute)
 
 
-def planned_order(board: Board, order: int) -> PlannedOrder:
-    """When an order's last planned lot ends, and how late it (or each delivery) is."""
-    shop = board.shop
+def planned_order(desk: Desk, order: int, fixes: tuple[Fix, ...] = ()) -> PlannedOrder:
+    """When an order's last planned lot ends, how late it (or each delivery) is, and why where it is late."""
+    board, shop = desk.board, desk.shop
     lots = [lot for lot in shop.stage_lots[order][-1] if board.end[lot] != FAR]
-    made = sorted((board.end[lot], shop.lots[lot].qty) for lot in lots)
-    late, _ = lateness(shop, order, made)
-    completed = _instant(shop, made[-1][0]) if made else None
-    return PlannedOrder(shop.problem.orders[order].code, completed, late)
+    late = tardy(board, order)
+    completed = _instant(shop, max(board.end[lot] for lot in lots)) if lots else None
+    why = reasons(desk, order) if late else ()
+    return PlannedOrder(shop.problem.orders[order].code, completed, late, why, fixes)
 
 
-def _left_out(board: Board, order: int) -> list[Unplanned]:
-    qty = missing(board, order)
+def _left_out(desk: Desk, order: int) -> list[Unplanned]:
+    qty = missing(desk.board, order)
     if not qty:
         return []
-    lots = board.shop.stage_lots[order][-1]
-    out = [lot for lot in lots if board.end[lot] == FAR]
-    reason, detail = why_left_out(board, out[0]) if out else ("horizon", "")
-    return [Unplanned(board.shop.problem.orders[order].code, qty, reason, detail)]
+    lots = desk.shop.stage_lots[order][-1]
+    out = [lot for lot in lots if desk.board.end[lot] == FAR]
+    reason, detail = why_left_out(desk, out[0]) if out else ("horizon", "")
+    return [Unplanned(desk.shop.problem.orders[order].code, qty, reason, detail)]
 
 
-def why_left_out(board: Board, lot: int) -> tuple[str, str]:
-    """Why a lot is not planned: no line makes it, a lot before it is not, it never fits, or time runs out."""
-    shop = board.shop
+def why_left_out(desk: Desk, lot: int) -> tuple[str, str]:
+    """Why a lot is not planned: no line makes it, a lot before it is not, components never come, time runs out."""
+    shop, board = desk.shop, desk.board
     for other in shop.preds[lot]:
         if board.end[other] == FAR:
-            return why_left_out(board, other)
-    stage = shop.stage(lot)
+            return why_left_out(desk, other)
     if not shop.lines_of[lot]:
         return _why_nowhere(shop, lot)
-    if board.release[lot] >= shop.horizon and shop.release[lot] < shop.horizon:
-        return "material", ""
+    if desk.ready.get(lot, 0) >= shop.horizon:
+        return "material", " ".join(missing_components(desk, lot))
     if shop.release[lot] >= shop.horizon:
         return "earliest_start", ""
+    stage = shop.stage(lot)
     lines = ", ".join(at.line for at in stage.lines)
     return "horizon", f"stage {stage.seq}: no time left before the horizon on {lines}" if lines else ""
 

@@ -153,6 +153,13 @@ def lateness(shop: Shop, order: int, made: list[tuple[int, int]]) -> tuple[int, 
     return late, early
 
 
+def tardy(board: Board, order: int) -> int:
+    """Minutes an order, or its deliveries together, end late on a board."""
+    lots = board.shop.stage_lots[order][-1]
+    made = sorted((board.end[lot], board.shop.lots[lot].qty) for lot in lots if board.end[lot] != FAR)
+    return lateness(board.shop, order, made)[0]
+
+
 def kept_places(shop: Shop) -> dict[int, tuple[int, date | None]]:
     """For each lot with a place to keep: its line and shift-day in the previous plan (None: any day)."""
     found: dict[int, tuple[int, date | None]] = {}

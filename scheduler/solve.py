@@ -11,25 +11,28 @@ from __future__ import annotations
 import importlib.metadata
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from scheduler.answer import plan_of
-from scheduler.cost import objective
+from scheduler.answer import Extras, plan_of, short_rows
+from scheduler.cost import objective, tardy
 from scheduler.files import Number
+from scheduler.fixes import Effort, find_fixes
 from scheduler.insert import from_previous
 from scheduler.lanes import Lanes, Task
 from scheduler.plan import Log, Objective, Plan
 from scheduler.problem import Problem
-from scheduler.search import Heat, natural_heat
+from scheduler.search import TRIES_BETWEEN_LOOKS, Heat, natural_heat
 from scheduler.shop import FAR, Shop, compile_shop
 from scheduler.starts import CAMPAIGN_RULES, DISPATCH_RULES, Rule, dispatched
 from scheduler.state import Desk, State
 
 LANES = 2
 ROUNDS = (1, 2, 4, 8)
+SEARCH_SHARE = 0.9  # of a run; then fixes are tried
 STARTS_SHARE = 0.2  # of a pass, at most
 WANTED_SHARE = 0.3  # of a run, for the pass that says when lots want their components
 TELL_EVERY_S = 0.2
+TRIES_FOR_A_FIX = 1500
 TRIES_FOR_A_START = 20  # what building and timing one start counts as, in tries
 
 
@@ -79,6 +82,7 @@ class _Run:
         self.with_supply = False
         self.best: tuple[Number, State] | None = None
         self.wanted: list[int] | None = None
+        self.late_anyway: list[int] = []  # minutes by order were material no matter
         self.starts: dict[str, Number] = {}
         self.history: list[tuple[Number, Number]] = []
         self.tries = 0
@@ -91,10 +95,28 @@ class _Run:
             self._pass(0.0, WANTED_SHARE)
             self._note_wanted()
             self.with_supply = True
-            self._pass(WANTED_SHARE, 1.0)
+            self._pass(WANTED_SHARE, SEARCH_SHARE)
         else:
-            self._pass(0.0, 1.0)
-        return plan_of(self._desk(), self._log(), self.wanted)
+            self._pass(0.0, SEARCH_SHARE)
+        desk = self._desk()
+        extras = self._extras(desk)
+        fixes = find_fixes(desk, short_rows(desk, extras), self._effort())
+        return plan_of(desk, self._log(), replace(extras, fixes=fixes))
+
+    def _effort(self) -> Effort:
+        """What is spent on each fix: a hundredth of the run's work, so much and no more."""
+        tries = TRIES_FOR_A_FIX if self.params.work is None else min(TRIES_FOR_A_FIX, self.params.work // 100)
+        return Effort(max(TRIES_BETWEEN_LOOKS, tries), self.params.seed, self._may_go_on)
+
+    def _may_go_on(self) -> bool:
+        return not self.stopped and (self.params.work is not None or self._spent() < 1)
+
+    def _extras(self, desk: Desk) -> Extras:
+        if self.wanted is None:
+            return Extras()
+        late = [tardy(desk.board, order) for order in range(len(self.shop.problem.orders))]
+        added = {order: max(0, minutes - self.late_anyway[order]) for order, minutes in enumerate(late)}
+        return Extras(self.wanted, added)
 
     # ---- budget: shares of the whole run, 0 .. 1
 
@@ -172,7 +194,9 @@ class _Run:
         return sorted(needs, key=lambda lot: (key[lot], lot))
 
     def _note_wanted(self) -> None:
-        board = self._desk().board
+        desk = self._desk()
+        board = desk.board
+        self.late_anyway = [tardy(board, order) for order in range(len(self.shop.problem.orders))]
         self.wanted = [board.start(lot) if board.end[lot] != FAR else FAR for lot in range(len(self.shop.lots))]
 
     # ---- the incumbent
@@ -198,8 +222,8 @@ class _Run:
         self.told = time.monotonic()
         if self.progress is not None and not self.stopped:
             desk = self._supplied_desk()
-            now, wanted = self._elapsed_s(), self.wanted
-            told = Progress(now, self._phase(), objective(desk.board), lambda: plan_of(desk, self._log(), wanted))
+            now, extras = self._elapsed_s(), self._extras(desk)
+            told = Progress(now, self._phase(), objective(desk.board), lambda: plan_of(desk, self._log(), extras))
             self.stopped = bool(self.progress(told))
 
     def _phase(self) -> str:
