@@ -8,7 +8,7 @@ the previous plan. Stock is the plant's balance of items somebody counts; other 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
 from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
 from fractions import Fraction
@@ -30,7 +30,8 @@ from mes.store.demand import (
 )
 from scheduler import floor, routes
 from scheduler.plan import PlanLot
-from scheduler.problem import Delivery, Done, Order, Problem, Product, Receipt, Stage, Stock, UnderWay
+from scheduler.problem import Component, Delivery, Done, Order, Problem, Product, Receipt, Stage, Stock, UnderWay
+from scheduler.staged import starved
 
 MINUTE = timedelta(minutes=1)
 OVERDUE = timedelta(microseconds=OVERDUE_US)
@@ -106,23 +107,25 @@ class _Loader:
         works = {row.order: self._work(row) for row in self.basis.orders}
         open_works = {code: work for code, work in works.items() if work is not None and work.left[-1] > 0}
         until = horizon_end(self.now, [work.row.due_at for work in open_works.values()])
+        orders = tuple(self._order(work) for work in open_works.values())
         ahead = self._ahead(open_works)
+        loose = self._loose(open_works, orders, ahead)
         families = {*(row.family for row in self.basis.orders), *self.basis.family_now.values()}
         problem = Problem(
             name=name,
             now=self.now,
             horizon_end=until,
-            frozen_until=self._frozen_until(ahead),
+            frozen_until=self._frozen_until(ahead, loose),
             lines=floor.lines_of(self.calendar, self.now, until, dict(self.basis.family_now)),
             setups=floor.setups_of(self.basis.plant, families),
             products=tuple(self.products[code] for code in sorted({w.product for w in open_works.values()})),
-            orders=tuple(self._order(work) for work in open_works.values()),
-            stock=tuple(Stock(item, max(Decimal(0), qty)) for item, qty in sorted(self.basis.stock.items())),
-            receipts=self._receipts(),
+            orders=orders,
+            stock=self._stock,
+            receipts=self._receipts,
             crews=floor.crews_of(self.calendar, self.now, until),
             resources=floor.resources_of(self.basis.plant),
             under_way=tuple(self._under_way(open_works, ahead)),
-            previous=tuple(self._previous(open_works, ahead)),
+            previous=tuple(self._previous(open_works, ahead, loose)),
         )
         return Question(
             problem=problem,
@@ -250,34 +253,59 @@ class _Loader:
         done -= sum(x.quantity for x in own if (x.start_at, x.lot_no) < (lot.start_at, lot.lot_no))
         return lot.quantity - min(max(0, done), lot.quantity)
 
-    def _previous(self, works: Mapping[str, _Work], ahead: Iterable[Lot]) -> Iterable[PlanLot]:
+    def _previous(self, works: Mapping[str, _Work], ahead: Iterable[Lot], loose: frozenset[int]) -> Iterable[PlanLot]:
         for lot in ahead:
             possible = _made_on(works[lot.order].stages, lot.operation_seq, lot.line)
+            held = lot.pinned or lot.line in self.held_lines or (lot.lot_no not in loose and self._is_near(lot))
             yield PlanLot(
                 order=lot.order,
                 stage=lot.operation_seq,
                 line=lot.line,
-                start_at=lot.start_at,
+                start_at=max(lot.start_at, self._frozen_end) if lot.lot_no in loose else lot.start_at,
                 end_at=lot.end_at,
                 qty=lot.quantity,
                 setup_minutes=lot.setup_minutes,
                 wanted_at=lot.wanted_at,
-                pinned=possible and (lot.pinned or self._stays(lot)),
+                pinned=possible and held,
             )
 
-    def _stays(self, lot: Lot) -> bool:
-        """Lots of held lines, and lots frozen on a line that freezes longer than the plant as a whole."""
-        if lot.line in self.held_lines:
-            return True
+    @cached_property
+    def _frozen_end(self) -> datetime:
+        """Until when the published work of every line is frozen."""
+        return self.now + min((line.frozen_minutes for line in self.basis.plant.line), default=0) * MINUTE
+
+    def _frozen_until(self, ahead: Iterable[Lot], loose: frozenset[int]) -> datetime | None:
+        """As `_frozen_end`; None where there is nothing to freeze, so that a first plan may begin at once."""
+        near = any(lot.start_at < self._frozen_end and lot.lot_no not in loose for lot in ahead)
+        return self._frozen_end if near and self._frozen_end > self.now else None
+
+    def _is_near(self, lot: Lot) -> bool:
+        """The lot starts within the frozen window of its own line."""
         line = self.basis.plant.lines.get(lot.line)
         return line is not None and lot.start_at < self.now + line.frozen_minutes * MINUTE
 
-    def _frozen_until(self, ahead: Iterable[Lot]) -> datetime | None:
-        """Until when every line's published work is frozen; None when nothing published begins by then."""
-        minutes = min((line.frozen_minutes for line in self.basis.plant.line), default=0)
-        until = self.now + minutes * MINUTE
-        return until if minutes and any(lot.start_at < until for lot in ahead) else None
+    def _loose(self, works: Mapping[str, _Work], orders: Iterable[Order], ahead: Sequence[Lot]) -> frozenset[int]:
+        """Lots near now that keep no turn, because what they need does not come in time; what runs keeps its own."""
+        near = [replace(lot, quantity=self._rest(works, lot)) for lot in ahead if self._is_near(lot)]
+        running = {(job.order, job.operation_seq, job.line) for job in self.basis.jobs if job.running}
+        until = self.now + max((line.frozen_minutes for line in self.basis.plant.line), default=0) * MINUTE
+        short = starved(near, self._components_by_stage(orders), self._stock, self._receipts, until)
+        begun = {lot.lot_no for lot in near if (lot.order, lot.operation_seq, lot.line) in running}
+        return short - begun
 
+    def _components_by_stage(self, orders: Iterable[Order]) -> dict[tuple[str, int], list[Component]]:
+        found: dict[tuple[str, int], list[Component]] = {}
+        for order in orders:
+            own = self.products[order.product].bom if order.components is None else order.components
+            for component in own:
+                found.setdefault((order.code, component.stage or 0), []).append(component)
+        return found
+
+    @cached_property
+    def _stock(self) -> tuple[Stock, ...]:
+        return tuple(Stock(item, max(Decimal(0), qty)) for item, qty in sorted(self.basis.stock.items()))
+
+    @cached_property
     def _receipts(self) -> tuple[Receipt, ...]:
         """Receipts of items somebody counts; what is overdue is taken to come a while from now."""
         return tuple(

@@ -260,6 +260,32 @@ def test_lots_still_ahead_are_the_previous_plan():
     ]
 
 
+def test_a_lot_without_its_components_keeps_no_turn():
+    """What cannot be begun in its frozen window is free work, so that its line goes on with what is there."""
+    plan = [lot(1, "ERP1/1", at(9), 100), lot(2, "ERP1/2", at(10, 0), 100)]
+    known = basis(
+        order(1), order(2, item="P2"),
+        routes=[step(10), step(10, item="P2")], components=[component("CMP")], stock={"CMP": Decimal(99)}, base=plan,
+        receipts=[ExpectedReceipt("PO", "CMP", Decimal(1), at(13))],
+    )  # fmt: skip
+    asked = question_of(known, name="test").problem
+    assert asked.frozen_until == at(12)
+    assert [(one.order, one.start_at) for one in asked.previous] == [("ERP1/1", at(12)), ("ERP1/2", at(10))]
+    in_time = [ExpectedReceipt("PO", "CMP", Decimal(1), at(11))]
+    asked = question_of(replace(known, receipts=in_time), name="test").problem
+    assert [one.start_at for one in asked.previous] == [at(9), at(10)]
+
+
+def test_what_runs_keeps_its_turn_whatever_it_lacks():
+    """A running lot that will run out is not taken from its line."""
+    known = basis(
+        order(1), components=[component("CMP")], stock={"CMP": Decimal(5)}, base=[lot(1, "ERP1/1", at(8), 100)]
+    )
+    asked = question_of(replace(known, jobs=[job("ERP1/1", quantity=100)]), name="test").problem
+    assert asked.previous[0].start_at == at(8)
+    assert question_of(known, name="test").problem.previous[0].start_at == at(12)
+
+
 def test_a_line_may_freeze_longer_than_the_others():
     """The shortest window holds for all; a lot within its own line's longer one is pinned there, for this run."""
     plant = replace(PLANT, line=(line("L01", frozen_minutes=600), line("L02", frozen_minutes=60), line("L03")))
