@@ -33,6 +33,7 @@ from mes.errors import (
     UnauthenticatedError,
     UnavailableError,
 )
+from mes.formats.faults import faults_of
 from mes.store.pool import AWAY, RETRYABLE
 
 _log = structlog.get_logger(__name__)
@@ -151,34 +152,6 @@ def problem_of(error: MesError) -> JSONResponse:
     )
 
 
-def faults_of(errors: Iterable[Any]) -> tuple[Fault, ...]:
-    """What pydantic found, with pointers."""
-    found = []
-    for item in errors:
-        where, *path = (str(part) for part in item["loc"])
-        path = [part for part in path if not part.startswith(("tuple[", "function-"))]
-        if where == "body":
-            pointer = "".join(f"/{part.replace('~', '~0').replace('/', '~1')}" for part in path)
-        else:
-            pointer = f"{where}/{'/'.join(path)}"
-        code = _CODES.get(item["type"], item["type"])
-        found.append(Fault(pointer, code, f"{_named(pointer)}: {str(item['msg']).removeprefix('Value error, ')}"))
-    return tuple(found)
-
-
-_CODES = {
-    "unexpected_keyword_argument": "unknown_field",
-    "extra_forbidden": "unknown_field",
-    "missing_argument": "missing",
-    "missing_keyword_only_argument": "missing",
-    "value_error": "invalid",
-}
-
-
-def _named(pointer: str) -> str:
-    return pointer.rsplit("/", 1)[-1] or "body"
-
-
 def install(app: FastAPI) -> None:
     """Answer every kind of failure in this one form."""
     app.add_exception_handler(MesError, _on_mes_error)
@@ -196,7 +169,7 @@ async def _on_mes_error(request: Request, error: Exception) -> JSONResponse:
 
 async def _on_invalid(request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, RequestValidationError)
-    faults = faults_of(error.errors())
+    faults = faults_of(error.errors(), within="body")
     return problem_of(InputError("What was sent is not valid", faults=faults))
 
 

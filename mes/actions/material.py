@@ -21,6 +21,7 @@ from mes.domain.material.documents import (
 )
 from mes.domain.plant import Plant
 from mes.domain.product import in_base
+from mes.domain.sample import FUTURE_MAX
 from mes.errors import ConflictError, Fault, NotFoundError
 from mes.store import material as store
 from mes.store.exchange import read_through
@@ -87,8 +88,8 @@ def _statement_rows(conn: Connection, deed: Deed, statement: StockStatement) -> 
     units = load_units(conn, [line.item for line in statement.lines])
     faults = list(statement.faults())
     rows: list[store.StatementRow] = []
-    if fault := time_fault(statement.as_of, deed.at, "/as_of"):
-        faults.append(fault)
+    if statement.as_of > deed.at + FUTURE_MAX:
+        faults.append(Fault("/as_of", "future", "lies in the future"))
     for index, line in enumerate(statement.lines):
         on_hand, fault = in_base(units, line.item, line.on_hand, line.unit, f"/lines/{index}")
         reserved, _ = in_base(units, line.item, line.reserved, line.unit, f"/lines/{index}")
