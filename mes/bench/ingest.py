@@ -35,6 +35,7 @@ from mes.actions.record import Deed
 from mes.bench.result import Measure, Result, cpu_s, of_times, rss_mb
 from mes.clock import mono, wall
 from mes.domain.plant import Plant
+from mes.domain.sample import sample_hash
 from mes.errors import SetupError
 from mes.formats.plant_file import document_of, plant_from, read_plant
 from mes.settings import Settings
@@ -134,22 +135,18 @@ def _heard(tags: Sequence[int], at: int, n: int) -> Heard:
 
 
 def _stored_raw(url: str, tags: Sequence[int], start: datetime) -> float:
-    """The same rows through `copy.write_row` and one insert a batch."""
+    """The same rows, with the hash that finds doubles, through `copy.write_row` and one insert a batch."""
     types = ["int4", "timestamptz", "int4", "float8", "int8", "text", "int2", *["timestamptz"] * 3]
     received = wall()
-    batches = [
-        [_tuple(tags, start, received, n) for n in range(first, first + STAGE_BATCH)]
-        for first in range(0, STAGE_ROWS, STAGE_BATCH)
-    ]
     with psycopg.connect(url) as conn:
         conn.execute("create temp table staged_raw (like value_sample) on commit delete rows")
         conn.commit()
         before = time.process_time()
-        for batch in batches:
+        for first in range(0, STAGE_ROWS, STAGE_BATCH):
             with conn.cursor().copy("copy staged_raw from stdin (format binary)") as copy:
                 copy.set_types(types)
-                for row in batch:
-                    copy.write_row(row)
+                for n in range(first, first + STAGE_BATCH):
+                    copy.write_row(_tuple(tags, start, received, n))
             conn.execute("insert into value_sample select * from staged_raw on conflict do nothing")
             conn.commit()
         return (time.process_time() - before) / STAGE_ROWS * 1e6
@@ -157,7 +154,7 @@ def _stored_raw(url: str, tags: Sequence[int], start: datetime) -> float:
 
 def _tuple(tags: Sequence[int], start: datetime, received: datetime, n: int) -> tuple[Any, ...]:
     at = start + timedelta(microseconds=n)
-    return tags[n % TAGS], at, n, None, n, None, 0, at, None, received
+    return tags[n % TAGS], at, sample_hash(n, 0, n), None, n, None, 0, at, None, received
 
 
 # --- end to end

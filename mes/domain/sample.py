@@ -61,14 +61,17 @@ class Sample:
 
 _INT8 = struct.Struct("<q").pack
 _WORD_INT8 = struct.Struct("<cqB").pack
+_WORD_INT8_INT8 = struct.Struct("<cqBq").pack
 _WORD_FLOAT8 = struct.Struct("<cdB").pack
 
 
 def word_crc(value: Value, quality: int, identity: int | None = None) -> int:
     """crc32 over type, value, quality and, where there is one, the device's sequence; unsigned."""
     if isinstance(value, int) and INT8_MIN <= value <= INT8_MAX:
-        word = _WORD_INT8(b"i", value, quality)
-    elif isinstance(value, float):
+        if identity is None:
+            return crc32(_WORD_INT8(b"i", value, quality))
+        return crc32(_WORD_INT8_INT8(b"i", value, quality, identity & INT8_MAX))
+    if isinstance(value, float):
         word = _WORD_FLOAT8(b"f", value, quality)
     elif value is None:
         word = b"n%c" % quality

@@ -12,8 +12,8 @@ from collectors.instants import micros_of
 from collectors.mapping import Topics
 from collectors.paths import MISSING, path_of
 from collectors.source import Heard, Numbered, Unreadable
-from mes.domain.signal import identity_of, word_maker
 from mes.domain.plant import Tag
+from mes.domain.signal import identity_of, word_maker
 from mes.errors import InputError
 
 AT = datetime(2026, 1, 5, 0, 0, tzinfo=UTC)
