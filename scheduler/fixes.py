@@ -55,10 +55,14 @@ class _Outlook:
 
 @dataclass(frozen=True, slots=True)
 class Effort:
-    """How long to search with each change: tries, unless `may_go_on` ends it; on which random numbers."""
+    """How long to search with each change (tries, unless `may_go_on` ends it), on which random numbers, for whom.
+
+    `orders` None: for every late or short one.
+    """
 
     tries: int
     seed: int
+    orders: tuple[int, ...] | None = None
     may_go_on: Callable[[], bool] = lambda: True
 
 
@@ -66,7 +70,8 @@ def find_fixes(desk: Desk, rows: Sequence[Shortage], effort: Effort) -> dict[int
     """By order, up to three changes that help it most."""
     shop = desk.shop
     before = _outlook(desk.shop, desk, desk.state())
-    bad = [order for order in range(len(before.late)) if before.late[order] or before.short[order]]
+    orders = range(len(before.late)) if effort.orders is None else effort.orders
+    bad = [order for order in orders if before.late[order] or before.short[order]]
     if not bad or not effort.may_go_on():
         return {}
     state = desk.state()

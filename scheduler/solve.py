@@ -106,7 +106,7 @@ class _Run:
     def _effort(self) -> Effort:
         """What is spent on each fix: a hundredth of the run's work, so much and no more."""
         tries = TRIES_FOR_A_FIX if self.params.work is None else min(TRIES_FOR_A_FIX, self.params.work // 100)
-        return Effort(max(TRIES_BETWEEN_LOOKS, tries), self.params.seed, self._may_go_on)
+        return Effort(max(TRIES_BETWEEN_LOOKS, tries), self.params.seed, may_go_on=self._may_go_on)
 
     def _may_go_on(self) -> bool:
         return not self.stopped and (self.params.work is not None or self._spent() < 1)

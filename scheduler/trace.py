@@ -15,6 +15,7 @@ from scheduler.shop import FAR
 from scheduler.state import Desk
 
 Piece = tuple[str, str, int]  # cause, detail, minutes
+DETAILS_MAX = 4
 
 
 def reasons(desk: Desk, order: int) -> tuple[Reason, ...]:
@@ -33,7 +34,23 @@ def reasons(desk: Desk, order: int) -> tuple[Reason, ...]:
     if overdue > 0:
         sums["overdue", ""] = overdue
     found = [Reason(cause, detail, minutes) for (cause, detail), minutes in sums.items() if minutes > 0]
-    return tuple(sorted(found, key=lambda reason: (-reason.minutes, reason.cause, reason.detail)))
+    return tuple(_shortened(sorted(found, key=_longest)))
+
+
+def _longest(reason: Reason) -> tuple[int, str, str]:
+    return -reason.minutes, reason.cause, reason.detail
+
+
+def _shortened(found: list[Reason]) -> list[Reason]:
+    """The longest few of each cause, the rest of a cause as one: `+4` more orders, say."""
+    kept: list[Reason] = []
+    for cause in dict.fromkeys(reason.cause for reason in found):
+        same = [reason for reason in found if reason.cause == cause]
+        rest = same[DETAILS_MAX:]
+        kept += same[:DETAILS_MAX]
+        if rest:
+            kept.append(Reason(cause, f"+{len(rest)}", sum(reason.minutes for reason in rest)))
+    return sorted(kept, key=_longest)
 
 
 def deciding_lots(desk: Desk, order: int) -> list[tuple[int, int]]:
@@ -115,7 +132,9 @@ class _Chain:
         for other in self._others_before(lot, ready):
             began, ended = self.board.start(other), self.board.end[other]
             yield from self._idle(line, at, min(began, start), other)
-            yield "line_busy", self._code(other), ended - max(at, began)
+            own = self.shop.lots[other].order == self.shop.lots[lot].order
+            cause, detail = ("own_work", str(self.shop.stage(other).seq)) if own else ("line_busy", self._code(other))
+            yield cause, detail, ended - max(at, began)
             at = ended
         yield from self._idle(line, at, start, lot)
 
