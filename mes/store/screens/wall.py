@@ -183,7 +183,7 @@ class _StopRow:
 
 
 def _line_stops(conn: Connection, posts: dict[str, str]) -> dict[str, _StopRow]:
-    """The open standstill of each line; `root_state` is what the machine does at which it began, unless it runs again."""
+    """The open standstill of each line; `root_state` is what the machine where it began does, unless it runs again."""
     with conn.cursor(row_factory=class_row(_StopRow)) as cur:
         rows = cur.execute(
             """

@@ -30,15 +30,18 @@ export interface Handlers {
 
 export interface Limits {
   stale_ms: number;
+  /** How long an attempt may go without a word before another is made. */
+  answer_ms: number;
   retry_min_ms: number;
   retry_max_ms: number;
 }
-const LIMITS: Limits = { stale_ms: 5000, retry_min_ms: 1000, retry_max_ms: 15000 };
+const LIMITS: Limits = { stale_ms: 5000, answer_ms: 4000, retry_min_ms: 1000, retry_max_ms: 15000 };
 
 export class Link {
   private source: EventSource | undefined;
   private last = '';
   private heard = mono();
+  private opened = mono();
   private wait: number;
   private retry: ReturnType<typeof setTimeout> | undefined;
   private readonly watchdog: ReturnType<typeof setInterval>;
@@ -62,6 +65,7 @@ export class Link {
 
   private open(): void {
     const since = this.last && `&since=${encodeURIComponent(this.last)}`;
+    this.opened = mono();
     const source = new EventSource(this.url + since);
     this.source = source;
     this.on<Snapshot>(source, 'snapshot', (message) => this.handlers.snapshot(message));
@@ -103,10 +107,9 @@ export class Link {
   private watch(): void {
     if (mono() - this.heard <= this.limits.stale_ms) return;
     if (this.state !== 'down') this.say('stale');
-    if (this.source?.readyState === EventSource.OPEN) {
-      this.heard = mono() - this.limits.stale_ms;
-      this.again(0);
-    }
+    // Open but silent, or waiting for an answer that a broken network swallowed: both last for ever if left alone.
+    const tried = mono() - this.opened > this.limits.answer_ms;
+    if (tried && this.source?.readyState !== EventSource.CLOSED) this.again(0);
   }
 
   private say(state: LinkState): void {
