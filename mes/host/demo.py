@@ -15,8 +15,9 @@ import shutil
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Literal
 from urllib.parse import urlsplit
 
 import psycopg
@@ -30,11 +31,14 @@ from mes.host import processes, timescale
 from mes.host.files import make_folder
 from mes.host.processes import Say
 from mes.host.supervisor import Program
-from mes.host.up import run
+from mes.host.up import Prepared, run
 from mes.settings import Settings
 
 MONDAY = datetime(2026, 1, 5, 0, 0, tzinfo=UTC)
 """08:00 in Shanghai, when the demo plant's first shift begins."""
+LEAD_S = 15.0
+"""How long before that shift the plant's day begins, in machine time: what starting everything and a first plan take,
+so that nothing of the shift goes unheard."""
 SOURCES = Path(__file__).parents[2] / "simulators" / "demo"
 ERP_FILE = SOURCES / "erp.json"
 WORLD_FILE = SOURCES / "world.toml"
@@ -42,10 +46,14 @@ WORLD_FILE = SOURCES / "world.toml"
 
 @dataclass(frozen=True, slots=True)
 class Demo:
-    """How the demonstration runs: seconds of plant time in a second, and the seed of what happens."""
+    """How the demonstration runs: seconds of plant time in a second, and the seed of what happens.
+
+    `planning` is how every line is planned; empty: as the plant file says.
+    """
 
     speed: float = 20.0
     seed: int = 1
+    planning: Literal["", "manual", "assisted", "automatic"] = ""
 
     def run(self, settings: Settings, say: Say) -> None:
         """Until told to stop."""
@@ -53,14 +61,15 @@ class Demo:
         shutil.rmtree(home, ignore_errors=True)
         run(settings, say, prepare=self.prepare, home=home)
 
-    def prepare(self, here: Settings, say: Say) -> tuple[Settings, Sequence[Program]]:
+    def prepare(self, here: Settings, say: Say) -> Prepared:
         """A fresh database with the demo plant, keys for the simulators, and how to start them."""
         say("Preparing a fresh demo database")
         here = here.model_copy(update={"database_url": fresh_database(here.database_url), "demo": True})
-        plant = moved_plant(here.mqtt_url, make_folder(here.home) / "plant.toml")
-        anchor = Clock(plant_at=MONDAY, wall_at=clock.wall(), speed=self.speed)
+        plant = moved_plant(here.mqtt_url, make_folder(here.home) / "plant.toml", self.planning)
+        lead = timedelta(seconds=round(LEAD_S * self.speed))
+        anchor = Clock(plant_at=MONDAY - lead, wall_at=clock.wall(), speed=self.speed)
         keys = furnish(here.database_url, plant, anchor)
-        return here, self.simulators(here, plant, anchor, keys)
+        return Prepared(here, self.simulators(here, plant, anchor, keys))
 
     def simulators(self, here: Settings, plant: Path, anchor: Clock, keys: Mapping[str, str]) -> list[Program]:
         """The simulated machines, ERP and people as programs; the only place that knows their command line."""
@@ -115,9 +124,11 @@ def _maintenance(server_url: str) -> str:
     return timescale.with_database(server_url, "postgres")
 
 
-def moved_plant(mqtt_url: str, target: Path) -> Path:
+def moved_plant(mqtt_url: str, target: Path, planning: str = "") -> Path:
     """The published plant file with addresses that are free on this machine, written to `target`."""
     text = (SOURCES / "plant.toml").read_text("utf-8")
+    if planning:
+        text = re.sub(r'^planning = "\w+"', f'planning = "{planning}"', text, flags=re.MULTILINE)
     text = re.sub(r'"opc\.tcp://127\.0\.0\.1:\d+"', lambda _: f'"opc.tcp://127.0.0.1:{processes.free_port()}"', text)
     target.write_text(re.sub(r'"mqtt://127\.0\.0\.1:\d+"', f'"{mqtt_url}"', text), "utf-8")
     return target

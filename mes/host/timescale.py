@@ -258,9 +258,13 @@ def _durable() -> dict[str, str | int]:
 
 
 def _shared_buffers_mb() -> int:
-    """An eighth of the machine's memory, between 128 MB and 1 GB: other processes live here too."""
-    memory_mb = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") // 1_000_000
-    return max(128, min(1024, memory_mb // 8))
+    """An eighth of the memory we may use, between 128 MB and 1 GB: other processes live here too."""
+    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    limit = Path("/sys/fs/cgroup/memory.max")
+    allowed = limit.read_text().strip() if limit.exists() else ""
+    if allowed.isdigit():
+        memory = min(memory, int(allowed))
+    return max(128, min(1024, memory // 8_000_000))
 
 
 def _fast() -> dict[str, str | int]:

@@ -13,6 +13,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
 
@@ -31,9 +32,18 @@ READY_WAIT_S = 120.0
 FALLS_MAX = 3
 LOOK_EVERY_S = 0.25
 
-Prepare = Callable[[Settings, Say], tuple[Settings, Sequence[Program]]]
-"""Makes the database ready. Given the settings with the servers' addresses; returns those the programs get, and further
-programs to run."""
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """What is ready to run: the settings the programs get, further programs, and the page to open first."""
+
+    settings: Settings
+    programs: Sequence[Program] = ()
+    page: str = ""
+
+
+Prepare = Callable[[Settings, Say], Prepared]
+"""Makes the database ready; gets the settings with the servers' addresses."""
 
 
 def mes_program(name: str, *words: str) -> Program:
@@ -50,13 +60,19 @@ PROGRAMS = (
 )
 
 
-def prepare_plant(here: Settings, say: Say) -> tuple[Settings, Sequence[Program]]:
-    """For a real plant: a database with the newest schema, nothing else."""
+def prepare_plant(here: Settings, say: Say) -> Prepared:
+    """For a real plant: the newest schema, and a one-time link while nobody can sign in as administrator."""
+    from mes.actions.access import first_admin, invite_link
+    from mes.actions.record import Deed
     from mes.store import migrate
+    from mes.store.house import load_clock
+    from mes.store.pool import connect
 
     say("Bringing the schema up to date")
     migrate.upgrade(here.database_url)
-    return here, ()
+    with connect(here.database_url, name="takt up") as conn:
+        token = first_admin(conn, Deed("cli", load_clock(conn).now()))
+    return Prepared(here, page="" if token is None else invite_link(token))
 
 
 def run(settings: Settings, say: Say, *, prepare: Prepare = prepare_plant, home: Path | None = None) -> None:
@@ -71,16 +87,17 @@ def run(settings: Settings, say: Say, *, prepare: Prepare = prepare_plant, home:
     ):
         _require_port(settings)
         with servers(settings, say, home=home) as served:
-            here, further = prepare(served, say)
+            prepared = prepare(served, say)
+            here = prepared.settings
             with (
                 announced(settings.home, here),
                 Supervisor(here.log_dir, {**os.environ, **here.environment()}, say) as supervisor,
             ):
-                for program in (*PROGRAMS, *further):
+                for program in (*PROGRAMS, *prepared.programs):
                     supervisor.start(program)
                 say("Waiting until everything answers")
                 wait_ready(here, supervisor)
-                say(f"Takt is ready: {here.http_url}  (Ctrl-C stops it)")
+                say(f"Takt is ready: {here.http_url}{prepared.page}  (Ctrl-C stops it)")
                 _watch(supervisor, say)
 
 
