@@ -16,7 +16,7 @@ from mes.store.tracking.ledger import LedgerRow
 from mes.tracker.difference import Deviation, Difference, deviations
 from mes.tracker.ledgers import book_ledger
 from mes.tracker.plants import Plants
-from mes.tracker.refold import Refolded, Work, refold
+from mes.tracker.refold import Refolded, Warm, Work, refold
 from mes.tracker.shifts import ShiftsBooked, book_shifts
 from mes.tracker.standstills import book_stops
 
@@ -50,12 +50,13 @@ def book(
     said: Mapping[str, int] | None = None,
     orders: Sequence[int] = (),
     whole: bool = False,
+    warm: Warm | None = None,
 ) -> Booked:
     """Book posts (`works` by code). `said`: since when something was said of a line's stops; `orders`: changed ones.
 
-    `whole`: every row of the stretches is worked out and compared, whatever a checkpoint says.
+    `whole`: every row of the stretches is worked out and compared, whatever a checkpoint says. `warm`: as in `refold`.
     """
-    refolded = refold(conn, plants, works, whole=whole)
+    refolded = refold(conn, plants, works, whole=whole, warm=warm)
     changed = dict(said or {})
     stretches: dict[str, tuple[int, int]] = {}
     for code, work in works.items():

@@ -11,7 +11,7 @@ from functools import lru_cache
 
 from mes.domain.calendar import Calendar, Reign, Stretch, reigns, stretches
 from mes.domain.plant import Plant
-from mes.domain.tracking.posts import Rules, posts, posts_of_key
+from mes.domain.tracking.posts import Rules, posts
 from mes.domain.tracking.tape import RULES, Event
 from mes.formats.plant_file import plant_from
 from mes.store.plant import tag_numbers
@@ -28,6 +28,8 @@ class Plants:
         self._versions: list[Version] = []
         self._calendars: dict[int, Calendar] = {}
         self._posts: dict[int, dict[str, Rules]] = {}
+        self._keyed: dict[str, set[str]] = {}
+        self._ends: dict[tuple[int, str], tuple[str, str]] = {}
         self.reigns: list[Reign] = []
         self.tags: dict[str, int] = {}
 
@@ -42,6 +44,8 @@ class Plants:
         self.reigns = reigns([(version.from_us, self._calendars[version.id]) for version in versions])
         self._posts = {id(reign.calendar): posts(reign.plant) for reign in self.reigns}
         self.tags = tag_numbers(conn)
+        self._keyed = self._index()
+        self._ends.clear()
         self._stretches.cache_clear()
         return True
 
@@ -83,9 +87,28 @@ class Plants:
 
     def codes_of(self, keys: Iterable[str]) -> set[str]:
         """The posts that touched keys (machines, stations) mean, in any version."""
-        return {
-            code for key in keys for reign in self.reigns for code in posts_of_key(self._posts[id(reign.calendar)], key)
-        }
+        found: set[str] = set()
+        for key in keys:
+            found |= self._keyed.get(key, set())
+        return found
+
+    def _index(self) -> dict[str, set[str]]:
+        found: dict[str, set[str]] = {}
+        for known in self._posts.values():
+            for code, rules in known.items():
+                for key in filter(None, (code, rules.machine, rules.station)):
+                    found.setdefault(key, set()).add(code)
+        return found
+
+    def ends_of(self, line: str, at: int) -> tuple[str, str]:
+        """The stations at which pieces enter and leave a line at an instant; empty where there is none."""
+        reign = self.reign_at(at) or self.reigns[0]
+        key = (id(reign.calendar), line)
+        if key not in self._ends:
+            stands = reign.plant.lines.get(line)
+            first = reign.plant.stations_of(line)[:1]
+            self._ends[key] = (first[0].code if first else "", stands.counts_at if stands else "")
+        return self._ends[key]
 
     def codes_on(self, lines: Iterable[str] | None = None) -> set[str]:
         """The posts of lines (None: of all), in any version."""

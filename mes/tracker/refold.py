@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 
 from mes.domain.calendar import MINUTE_US, floor_minute
 from mes.domain.tracking import tape as on
-from mes.domain.tracking.fold import NEVER, Checkpoint, Standing, fold, standing
+from mes.domain.tracking.fold import NEVER, Checkpoint, Fold, Standing, standing
 from mes.domain.tracking.jobs import COUNT_KINDS, Entry, assignments
 from mes.domain.tracking.posts import Rules
 from mes.store.pool import Connection
@@ -63,15 +63,28 @@ class Refolded:
         self.deviations += replaced.deviations()
 
 
+@dataclass(frozen=True, slots=True)
+class WarmPost:
+    """A post whose fold stands at the end of what is booked, to run on from there."""
+
+    fold: Fold
+    through: int
+
+
+Warm = dict[str, WarmPost]
+"""Posts by code. Whoever keeps it empties it when a transaction was rolled back or the plant changed."""
+
+
 @dataclass(slots=True)
 class _Post:
-    """A post on its way through its stretches."""
+    """A post on its way through its stretches: from `at` to `end`, where `booked_from` is the minute `at` lies in."""
 
     code: str
     rules: Rules
     work: Work
-    stands: Standing
+    fold: Fold
     at: int
+    booked_from: int
     last: int
     before: int
     through: int
@@ -92,21 +105,29 @@ class _Post:
             self.end = max(self.end, floor_minute(self.through) + MINUTE_US)
 
 
-def refold(conn: Connection, plants: Plants, works: Mapping[str, Work], *, whole: bool = False) -> Refolded:
-    """Book posts again. `whole`: go through each stretch to its end and not beyond (`mes replay --verify`)."""
+def refold(
+    conn: Connection, plants: Plants, works: Mapping[str, Work], *, whole: bool = False, warm: Warm | None = None
+) -> Refolded:
+    """Book posts again. `whole`: go through each stretch to its end and not beyond (`mes replay --verify`).
+
+    `warm`: folds kept from before; a post touched only after where its fold stands goes on from there.
+    """
     done = Refolded()
-    posts = _begin(conn, plants, works, whole)
+    warm = {} if warm is None or whole else warm
+    posts = _begin(conn, plants, works, whole, warm)
     while posts:
         for post in posts:
             post.take_stretch()
         heard = _hear(conn, plants, posts)
-        outcomes = {post.code: _fold(plants, post, heard, whole) for post in posts}
+        outcomes = {post.code: _fold(plants, post, heard) for post in posts}
         done.note(replace(conn, list(outcomes.values()), heard.known))
         for post in posts:
             done.before.setdefault(post.code, post.work.from_us if whole else post.before)
             done.reached[post.code] = max(post.through, post.before)
             if post.is_last:
-                done.idle_at[post.code] = post.stands.busy_until
+                done.idle_at[post.code] = post.fold.stands.busy_until
+                if outcomes[post.code].folded.settled_at is None:
+                    warm[post.code] = WarmPost(post.fold, post.through)
         posts = [post for post in posts if _goes_on(post, outcomes[post.code], whole)]
     save_frontiers(conn, done.reached)
     return done
@@ -116,15 +137,31 @@ def _goes_on(post: _Post, outcome: Outcome, whole: bool) -> bool:
     """Whether another stretch of the post follows."""
     if post.is_last or outcome.folded.settled_at is not None:
         return False
-    post.at = post.end
+    post.at = post.booked_from = post.end
     return not (whole and post.at > post.work.to_us)
 
 
-def _begin(conn: Connection, plants: Plants, works: Mapping[str, Work], whole: bool) -> list[_Post]:
+def _begin(conn: Connection, plants: Plants, works: Mapping[str, Work], whole: bool, warm: Warm) -> list[_Post]:
+    posts: list[_Post] = []
+    cold: dict[str, Work] = {}
+    for code, work in works.items():
+        kept = warm.pop(code, None)
+        rules = plants.latest_rules(code)
+        if kept and rules and 0 <= kept.fold.now < work.from_us:
+            through = max(work.to_us, kept.through)
+            at, minute = kept.fold.now + 1, kept.fold.minute
+            kept.fold.settle_from = NEVER
+            posts.append(_Post(code, rules, work, kept.fold, at, minute, -1, kept.through, through))
+        else:
+            cold[code] = work
+    return posts + _begin_cold(conn, plants, cold, whole)
+
+
+def _begin_cold(conn: Connection, plants: Plants, works: Mapping[str, Work], whole: bool) -> list[_Post]:
     begins = floor_minute(plants.begins)
     starts = {code: max(floor_minute(work.from_us), begins) for code, work in works.items() if work.to_us >= begins}
     posts = []
-    for code, stand in raw.load_stands(conn, starts).items():
+    for code, stand in (raw.load_stands(conn, starts) if starts else {}).items():
         rules = plants.latest_rules(code)
         if rules is None or (whole and (stand.through is None or stand.through < starts[code])):
             continue
@@ -135,8 +172,9 @@ def _begin(conn: Connection, plants: Plants, works: Mapping[str, Work], whole: b
             work = Work(work.from_us, reach)
         stands = standing(stand.state) if stand.state else _from_nothing(plants, rules, begins)
         at = starts[code] if stand.state else begins
+        fold = Fold(stands, plants.rules(code, at - 1), settle_from=NEVER if whole else floor_minute(work.to_us))
         last = -1 if stand.last is None else stand.last
-        posts.append(_Post(code, rules, work, stands, at, last, through or begins, reach))
+        posts.append(_Post(code, rules, work, fold, at, at, last, through or begins, reach))
     return posts
 
 
@@ -165,7 +203,7 @@ def _hear(conn: Connection, plants: Plants, posts: list[_Post]) -> _Heard:
         samples=_samples(conn, plants, posts),
         gaps=raw.load_gaps(conn, start, end),
         entries=entries,
-        known=raw.load_checkpoints(conn, {post.code: (post.at, post.end) for post in posts}),
+        known=raw.load_checkpoints(conn, {post.code: (post.booked_from, post.end) for post in posts}),
     )
 
 
@@ -187,30 +225,27 @@ def _samples(conn: Connection, plants: Plants, posts: list[_Post]) -> dict[str, 
     return found
 
 
-def _fold(plants: Plants, post: _Post, heard: _Heard, whole: bool) -> Outcome:
-    """Fold one stretch; `post.stands` moves along."""
-    rules, at, end, stands = post.rules, post.at, post.end, post.stands
-    until = post.through if post.is_last else end - 1
+def _fold(plants: Plants, post: _Post, heard: _Heard) -> Outcome:
+    """Fold one stretch; `post.fold` moves along."""
+    rules, fold, stands = post.rules, post.fold, post.fold.stands
+    until = post.through if post.is_last else post.end - 1
     entries = heard.entries.get(rules.line, ())
-    first_span = stands.span.from_at if stands.span else at
-    first_job = stands.job_since if stands.job else at
-    folded = fold(
-        stands,
+    first_span = stands.span.from_at if stands.span else post.at
+    first_job = stands.job_since if stands.job else post.at
+    fold.known = heard.known[post.code]
+    folded = fold.run(
         _tape(plants, post, heard, entries, until),
-        plants.rules(post.code, at - 1),
         until,
         assigned=assignments(entry for entry in entries if entry.concerns(rules.station, rules.machine)),
-        known=heard.known[post.code],
-        settle_from=NEVER if whole else floor_minute(post.work.to_us),
         is_last=post.is_last,
     )
     is_end = post.is_last and folded.settled_at is None
-    reached = folded.settled_at or end
+    reached = folded.settled_at or post.end
     return Outcome(
         code=post.code,
         station=rules.station,
         folded=folded,
-        at=at,
+        at=post.booked_from,
         end=reached,
         first_span=first_span,
         next_span=NEVER if is_end else stands.span.from_at if stands.span else reached,

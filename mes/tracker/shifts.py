@@ -129,7 +129,8 @@ def _sums(conn: Connection, plants: Plants, lines: Mapping[str, str], keys: Iter
         line = lines[key.station]
         parts = stretches_of(plants, line, key)
         questions += [(no, key.station, start, end) for start, end in _whole(parts)]
-        heads.append((key, line, *_line_ends(plants, line, key.station, parts[-1].from_us)))
+        first, last = plants.ends_of(line, parts[-1].from_us)
+        heads.append((key, line, key.station == first, key.station == last))
     rows = []
     for found in counts.sum_minutes(conn, questions):
         key, line, enters, leaves = heads[found.no]
@@ -151,16 +152,6 @@ def _whole(parts: Iterable[Stretch]) -> list[tuple[int, int]]:
         else:
             whole.append((part.from_us, part.to_us))
     return whole
-
-
-def _line_ends(plants: Plants, line: str, station: str, at: int) -> tuple[bool, bool]:
-    """Whether pieces enter, and whether they leave, the line at a station."""
-    plant = plants.plant_at(at)
-    stands = plant.lines.get(line) if plant else None
-    if plant is None or stands is None:
-        return False, False
-    in_order = plant.stations_of(line)
-    return bool(in_order) and in_order[0].code == station, stands.counts_at == station
 
 
 def _book_consumption(

@@ -33,6 +33,7 @@ from mes.store.tracking.raw import load_frontiers
 from mes.tracker.book import Booked, Work, book
 from mes.tracker.plants import Plants
 from mes.tracker.react import AHEAD_S_MIN, Concern, Reactor
+from mes.tracker.refold import Warm
 from mes.tracker.schedule import FRESH_US, Schedule
 
 DUTY = "tracker"
@@ -76,7 +77,8 @@ def _serve(pool: Pool, ear: Ear, owner: str, stop: threading.Event) -> None:
     while not stop.is_set():
         try:
             if clock.mono() >= renew_at:
-                on_duty, renew_at = _keep_duty(pool, owner, on_duty), clock.mono() + RENEW_S
+                had, on_duty, renew_at = on_duty, _keep_duty(pool, owner, on_duty), clock.mono() + RENEW_S
+                tracker = tracker if had else Tracker()
             began = clock.mono()
             wait_s = tracker.tick(pool) if on_duty else RENEW_S
             if is_away:
@@ -127,19 +129,25 @@ class Tracker:
         self.plants = Plants()
         self.schedule = Schedule()
         self.reactor = Reactor(ahead_s_min)
+        self._warm: Warm = {}
         self._is_new = True
         self._fresh_at = 0
 
     def tick(self, pool: Pool) -> float:
         """One pass, one transaction; the seconds of machine time after which something is due by itself."""
-        with transaction(pool) as conn:
-            ticking = load_clock(conn)
-            return self.work(conn, ticking.now(), ticking.speed)
+        try:
+            with transaction(pool) as conn:
+                ticking = load_clock(conn)
+                return self.work(conn, ticking.now(), ticking.speed)
+        except BaseException:
+            self._rolled_back()
+            raise
 
     def work(self, conn: Connection, now: datetime, speed: float = 1.0) -> float:
         """As `tick`, inside the caller's transaction."""
         now_us = micros(now)
         if self.plants.refresh(conn) or self._is_new:
+            self._warm.clear()
             self.schedule.start(self.plants, load_frontiers(conn, sorted(self.plants.codes_on())), now_us)
             self._is_new = False
         if not self.plants.reigns:
@@ -182,17 +190,22 @@ class Tracker:
             raise
         except Exception:
             _log.exception("booking failed; trying line by line")
-            self.reactor.failed()
+            self._rolled_back()
             self._do_by_line(conn, todo, taken, deed)
         ring(conn, "booked")
 
     def _book(self, conn: Connection, todo: Todo, deed: Deed) -> Booked:
         orders = sorted(todo.concern.orders)
-        booked = book(conn, self.plants, todo.works, said=todo.said, orders=orders)
+        booked = book(conn, self.plants, todo.works, said=todo.said, orders=orders, warm=self._warm)
         todo.concern.counted(conn, booked)
         self.reactor.react(conn, self.plants, deed, todo.concern)
         self.schedule.booked(booked.refolded.reached, booked.refolded.idle_at)
         return booked
+
+    def _rolled_back(self) -> None:
+        """What is remembered is no longer what is booked."""
+        self._warm.clear()
+        self.reactor.failed()
 
     def _do_by_line(self, conn: Connection, todo: Todo, taken: Sequence[Touched], deed: Deed) -> None:
         lines: dict[str, Todo] = {}
@@ -210,6 +223,7 @@ class Tracker:
                 raise
             except Exception as error:
                 _log.exception("line cannot be booked", line=line)
+                self._rolled_back()
                 self._leave_touched(conn, line, part, taken, f"{type(error).__name__}: {error}")
 
     def _leave_touched(self, conn: Connection, line: str, part: Todo, taken: Sequence[Touched], why: str) -> None:

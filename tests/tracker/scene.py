@@ -25,7 +25,7 @@ from mes.domain.material.documents import ExpectedReceipt, StockLine, StockState
 from mes.domain.order_document import ProductionOrder
 from mes.domain.plant import Name, Plant
 from mes.domain.product import BomLine, Item, Operation, Release
-from mes.domain.sample import Value
+from mes.domain.signal import Value
 from mes.formats.plant_file import document_of, read_plant
 from mes.store.plant import insert_version, number_tags
 from mes.store.sample import Rows, micros, row, store_batch

@@ -11,7 +11,7 @@ from scene import START, Scene, at
 
 from mes.clock import Clock, wall
 from mes.store.house import save_clock
-from mes.tracker.tracker import run
+from mes.tracker.tracker import Tracker, run
 
 HANG_S = 30.0
 
@@ -65,6 +65,7 @@ def test_a_line_that_cannot_be_booked_stays_touched_and_the_others_go_on(scene: 
     scene.hear([(1, "M1/good_total", 0)])
     scene.track(2)
     scene.conn.execute("update checkpoint set state = '7' where station = 'M1'")
+    scene.tracker = Tracker(ahead_s_min=0)
     scene.hear([(70, "M1/good_total", 3)])
     scene.say(75, "count", station="H1")
     scene.track(80)

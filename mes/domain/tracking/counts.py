@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from enum import IntFlag
 
 from mes.domain.plant import PULSES, TOTALS, Machine, Tag
-from mes.domain.sample import Value
+from mes.domain.signal import Value
 
 FAST_MAX_PER_S = 10.0
 """Counts per second taken as possible where neither tag nor machine says a pace."""

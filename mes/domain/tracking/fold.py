@@ -1,6 +1,6 @@
 """One post's history, folded: where it stood and what was heard -> spans, counts, job spans, and where it stands.
 
-`fold` starts from a checkpoint (or from nothing), goes through a tape and leaves a checkpoint for every minute in
+A `Fold` starts from a checkpoint (or from nothing), goes through a tape and leaves a checkpoint for every minute in
 which something happened. Given the checkpoints that stand, it stops at the first one, from a minute on, that comes out
 unchanged: from there everything already booked still holds. What it answers replaces what is booked of the stretch it
 went through, never adds to it.
@@ -112,53 +112,51 @@ class Folded:
     """The end of the minute whose checkpoint came out unchanged; None when the tape was gone through to its end."""
 
 
-def fold(
-    stands: Standing,
-    tape: Sequence[on.Event],
-    rules: Rules | None,
-    until: int,
-    *,
-    assigned: Sequence[Assignment] = (),
-    known: Mapping[int, Checkpoint] | None = None,
-    settle_from: int = NEVER,
-    is_last: bool = True,
-) -> Folded:
-    """Go through `tape` (sorted) from where `stands`, which moves along, up to instant `until` (included).
+class Fold:
+    """A fold on its way. `run` goes through a tape; after the last tape it may `run` on from where it is (kept warm).
 
-    `rules` hold until the tape changes them. `known` are the checkpoints booked so far by minute; the fold stops at
-    the first minute >= `settle_from` that comes out as known. Unless it `is_last`, another tape follows.
+    `stands` moves along. `rules` hold until a tape changes them. `known` are the checkpoints booked so far by minute:
+    a run stops at the first minute >= `settle_from` that comes out as known. `now` is the instant gone through last,
+    `minute` the one it lies in; both -1 before anything happened.
     """
-    folding = _Folding(stands, rules, assigned, known or {}, settle_from)
-    folding.run(tape, until)
-    out = folding.out
-    if is_last and out.settled_at is None:
-        folding.finish()
-    return out
-
-
-class _Folding:
-    """One run over a tape. `now` is the instant at hand; `minute` the one it lies in, -1 before the first event."""
 
     def __init__(
         self,
         stands: Standing,
         rules: Rules | None,
-        assigned: Sequence[Assignment],
-        known: Mapping[int, Checkpoint],
-        settle_from: int,
+        *,
+        known: Mapping[int, Checkpoint] | None = None,
+        settle_from: int = NEVER,
     ) -> None:
         self.stands = stands
         self.rules = rules
-        self.assigned = assigned
-        self.known = known
+        self.known = known or {}
         self.settle_from = settle_from
+        self.assigned: Sequence[Assignment] = ()
         self.out = Folded()
         self.now = -1
         self.minute = -1
         self.changed = False
         self.rows: dict[tuple[str, int, str], list[int]] = {}
 
-    def run(self, tape: Sequence[on.Event], until: int) -> None:
+    def run(
+        self, tape: Sequence[on.Event], until: int, *, assigned: Sequence[Assignment] = (), is_last: bool = True
+    ) -> Folded:
+        """Go through `tape` (sorted, after `now`) and on to instant `until` (included).
+
+        Unless it `is_last`, the tape ends with a minute and another follows. What comes out of the minute at hand is
+        what that minute holds so far.
+        """
+        self.out, self.assigned = Folded(), assigned
+        if self._goes_to(tape, until):
+            if is_last:
+                self._book_minute()
+                self._book_open()
+            else:
+                self._leave_minute()
+        return self.out
+
+    def _goes_to(self, tape: Sequence[on.Event], until: int) -> bool:
         does: dict[int, Callable[[Any, Any], None]] = {
             on.RULES: self._rules, on.REBOOT: self._reboot, on.TOTAL: self._total, on.PULSE: self._pulse,
             on.PERSON: self._person, on.MARK: self._mark, on.EDGE: self._edge, on.CODE: self._code,
@@ -166,12 +164,13 @@ class _Folding:
         }  # fmt: skip
         for at, rank, tie, payload in tape:
             if at != self.now and not self._arrive(at):
-                return
+                return False
             does[rank](tie, payload)
-        if self._idles_by(until + 1):
-            if self.changed:
-                self._settle()
-            self._leave_minute()
+        if not self._idles_by(until + 1):
+            return False
+        if self.changed:
+            self._settle()
+        return True
 
     # Instants and minutes
 
@@ -211,19 +210,24 @@ class _Folding:
         """Book the minute that is over; whether its checkpoint came out unchanged, so that nothing after it differs."""
         if self.minute < 0:
             return False
-        counts = self.out.counts
-        for (station, job, phase), row in sorted(self.rows.items()):
-            if any(row):
-                counts.append(MinuteCount(station, self.minute, job, phase, *row))
+        checkpoint = self._book_minute()
         self.rows.clear()
-        checkpoint = self.stands.checkpoint()
-        self.out.checkpoints[self.minute] = checkpoint
         if self.minute >= self.settle_from and self.known.get(self.minute) == checkpoint:
             self.out.settled_at = self.minute + MINUTE_US
             return True
         return False
 
-    def finish(self) -> None:
+    def _book_minute(self) -> Checkpoint:
+        checkpoint = self.stands.checkpoint()
+        if self.minute >= 0:
+            counts = self.out.counts
+            for (station, job, phase), row in sorted(self.rows.items()):
+                if any(row):
+                    counts.append(MinuteCount(station, self.minute, job, phase, *row))
+            self.out.checkpoints[self.minute] = checkpoint
+        return checkpoint
+
+    def _book_open(self) -> None:
         """The tape is at its end: what is open is booked open."""
         stands, station = self.stands, self.rules.station if self.rules else ""
         if stands.span:

@@ -6,7 +6,6 @@ jobs by its station's. `Rules` is what a plant version says of a post, ready for
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from mes.domain.plant import Plant, Station, Tag
@@ -97,10 +96,3 @@ def _machine_rules(plant: Plant, code: str, station: Station | None, tags: tuple
 
 def _us(seconds: float) -> int:
     return round(seconds * 1_000_000)
-
-
-def posts_of_key(rules: dict[str, Rules], key: str) -> Iterator[str]:
-    """The posts that a touched key (a machine's or a station's code) means."""
-    if key in rules:
-        yield key
-    yield from (code for code, rule in rules.items() if rule.station == key and code != key)

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from mes.domain.plant import Tag
-from mes.domain.sample import Value
+from mes.domain.signal import Value
 
 PACKML = {
     **dict.fromkeys(("6", "execute", "16", "completing"), "running"),

@@ -13,7 +13,8 @@ from typing import Any, NamedTuple
 
 from mes.domain.calendar import Stretch
 from mes.domain.plant import PULSES, TOTALS
-from mes.domain.sample import Quality, Value
+from mes.domain.sample import Quality
+from mes.domain.signal import Value
 from mes.domain.tracking.counts import count_of
 from mes.domain.tracking.jobs import COUNT_KINDS, Entry
 from mes.domain.tracking.posts import Rules

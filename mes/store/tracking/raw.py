@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
 from mes.domain.calendar import instant
-from mes.domain.sample import Value
+from mes.domain.signal import Value
 from mes.domain.tracking.fold import Checkpoint
 from mes.domain.tracking.jobs import Entry
 from mes.domain.tracking.tape import Silence

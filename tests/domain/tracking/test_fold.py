@@ -14,7 +14,7 @@ from mes.domain.calendar import MINUTE_US, Stretch, floor_minute
 from mes.domain.plant import Machine, Tag
 from mes.domain.tracking import tape as on
 from mes.domain.tracking.counts import counter_rule, split_of
-from mes.domain.tracking.fold import NEVER, Checkpoint, JobSpan, MinuteCount, Span, Standing, fold, standing
+from mes.domain.tracking.fold import NEVER, Checkpoint, Fold, JobSpan, MinuteCount, Span, Standing, standing
 from mes.domain.tracking.jobs import Entry
 from mes.domain.tracking.posts import Rules
 from mes.domain.tracking.states import StateMap
@@ -61,10 +61,8 @@ class Books:
         start = 0 if before is None else start
         from_span = stands.span.from_at if stands.span else start
         from_job = stands.job_since if stands.job else start
-        out = fold(
-            stands, [event for event in tape if event[0] >= start], self.rules, self.through,
-            known=self.checkpoints, settle_from=floor_minute(last),
-        )  # fmt: skip
+        folding = Fold(stands, self.rules, known=self.checkpoints, settle_from=floor_minute(last))
+        out = folding.run([event for event in tape if event[0] >= start], self.through)
         end = NEVER if out.settled_at is None else out.settled_at
         to_span = NEVER if out.settled_at is None else stands.span.from_at if stands.span else end
         to_job = NEVER if out.settled_at is None else stands.job_since if stands.job else end
@@ -198,5 +196,25 @@ def test_counts_are_conserved_over_rollovers(steps, start) -> None:
         at += seconds * SECOND
         total += min(pieces, int(seconds * 1.5))
         tape.append((at, on.TOTAL, total % 50, "good_total"))
-    out = fold(Standing(), tape, machine_rules(), at)
+    out = Fold(Standing(), machine_rules()).run(tape, at)
     assert sum(row.good for row in out.counts) == total - start
+
+
+@settings(max_examples=200, deadline=None)
+@given(tape=st.one_of(machine_tapes(), people_tapes()), cuts=st.lists(INSTANTS, max_size=5), by_people=st.booleans())
+def test_a_fold_kept_warm_goes_on_as_if_it_had_never_stopped(tape, cuts, by_people) -> None:
+    """Run tape by tape, minutes cut in two among them, a fold ends with the rows of one run."""
+    rules = people_rules() if by_people else machine_rules()
+    tape = sorted(set(tape), key=in_order)
+    whole = Fold(Standing(), rules).run(tape, END)
+    warm, spans, counts, checkpoints, since = Fold(Standing(), rules), {}, {}, {}, -1
+    for cut in [*sorted(cuts), END]:
+        out = warm.run([event for event in tape if since < event[0] <= cut], cut)
+        spans |= {span.from_at: span for span in out.spans}
+        checkpoints |= out.checkpoints
+        for minute in out.checkpoints:
+            counts[minute] = [row for row in out.counts if row.minute == minute]
+        since = cut
+    assert list(spans.values()) == whole.spans
+    assert checkpoints == whole.checkpoints
+    assert [row for rows in counts.values() for row in rows] == whole.counts
