@@ -23,10 +23,13 @@ from typing import Any
 from mes.clock import mono
 from scheduler.plan import Objective, Plan
 from scheduler.problem import Problem
+from scheduler.repair import TRIES, Edit, repair
 from scheduler.solve import Params, Progress, solve
 
 GRACE_S = 1.0
 """How long after its time limit a child may still answer before it is killed."""
+PER_ORDER_S = 0.002
+"""What a child may take, beyond its time limit, for what is not search: reading, timing, writing."""
 READY_S_MAX = 60.0
 LOOK_S = 0.05
 TELL_EVERY_S = 0.2
@@ -35,10 +38,15 @@ NICENESS = 5
 
 @dataclass(frozen=True, slots=True)
 class Task:
-    """What to solve, and for how long."""
+    """What to solve, and for how long; with `repair` everything stays in its order but for what was put elsewhere.
+
+    `carry_on`: also how the previous plan of this problem would come out as it stands.
+    """
 
     problem: Problem
     params: Params
+    repair: bool = False
+    carry_on: Problem | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +65,7 @@ class Outcome:
     plan: Plan | None
     complete: bool
     error: str = ""
+    carry_on: Plan | None = None
 
 
 Look = Callable[[Told | None], bool]
@@ -71,6 +80,11 @@ class _Ready:
 @dataclass(frozen=True, slots=True)
 class _Better:
     told: Told
+    plan: Plan
+
+
+@dataclass(frozen=True, slots=True)
+class _CarriedOn:
     plan: Plan
 
 
@@ -138,25 +152,27 @@ class Child:
                 self.warm()
 
     def _ask(self, task: Task, look: Look) -> Outcome:
-        best: Plan | None = None
+        """Send the task and follow it; what is known when it ends, one way or the other."""
+        best = carry_on = None
         deadline, stopped = self._deadline(task), False
         try:
             self._say(task)
             while mono() < deadline:
                 message = self._hear()
                 if isinstance(message, _Done):
-                    return Outcome(message.plan, complete=True)
+                    return Outcome(message.plan, complete=True, carry_on=carry_on)
                 if isinstance(message, _Failed):
-                    return Outcome(best, complete=False, error=message.error)
+                    return Outcome(best, complete=False, error=message.error, carry_on=carry_on)
                 if isinstance(message, _Ready):
-                    self._ready, deadline = True, mono() + task.params.time_limit_s + GRACE_S
+                    self._ready, deadline = True, self._due(task)
                 best = message.plan if isinstance(message, _Better) else best
+                carry_on = message.plan if isinstance(message, _CarriedOn) else carry_on
                 if look(message.told if isinstance(message, _Better) else None) and not stopped:
                     stopped, deadline = True, min(deadline, mono() + GRACE_S)
                     self._say(_Stop())
         except _FallenError:
             return Outcome(best, complete=False, error="The solver's process ended before it answered")
-        return Outcome(best, complete=False, error="The solver's process did not answer in time")
+        return Outcome(best, complete=False, error="The solver's process did not answer in time", carry_on=carry_on)
 
     def _say(self, message: Task | _Stop) -> None:
         assert self._pipe is not None
@@ -175,7 +191,10 @@ class Child:
 
     def _deadline(self, task: Task) -> float:
         """When to give up: while the process still loads its libraries, the time limit has not begun."""
-        return mono() + (task.params.time_limit_s + GRACE_S if self._ready else READY_S_MAX)
+        return self._due(task) if self._ready else mono() + READY_S_MAX
+
+    def _due(self, task: Task) -> float:
+        return mono() + task.params.time_limit_s + GRACE_S + PER_ORDER_S * len(task.problem.orders)
 
     def close(self) -> None:
         """End the process at once."""
@@ -214,16 +233,26 @@ def serve(pipe: Connection) -> None:
     while True:
         message = pipe.recv()
         if isinstance(message, Task):
-            pipe.send(_answer(message, _Teller(pipe)))
+            pipe.send(_answer(message, pipe))
 
 
-def _answer(task: Task, teller: _Teller) -> _Done | _Failed:
+def _answer(task: Task, pipe: Connection) -> _Done | _Failed:
     try:
-        return _Done(solve(task.problem, task.params, teller))
+        if task.carry_on is not None:
+            pipe.send(_CarriedOn(_repaired(task.carry_on, tries=0)))
+        if task.repair:
+            return _Done(_repaired(task.problem, tries=TRIES))
+        return _Done(solve(task.problem, task.params, _Teller(pipe)))
     except (OSError, EOFError):
         raise
     except Exception:
         return _Failed(traceback.format_exc(limit=-3).strip())
+
+
+def _repaired(problem: Problem, tries: int) -> Plan:
+    """The previous plan timed anew, what is new put where it costs least."""
+    before = Plan("feasible", Objective(), lots=problem.previous)
+    return repair(problem, before, Edit(tries=tries))
 
 
 def main() -> None:

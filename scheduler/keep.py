@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from datetime import date, datetime
 from typing import Any
 
 from mes.domain.plan import DayLine, Lot, PlanBody, PlannedOrder, PlanReason
+from mes.domain.plan_diff import counterparts
 from scheduler.axis import Days, minute_down
 from scheduler.files import plain
 from scheduler.load import Question
@@ -19,12 +21,11 @@ OUTSIDE = ""
 
 def body_of(question: Question, plan: Plan, versions: Mapping[str, int]) -> PlanBody:
     """A plan as it is kept. `versions` are the orders there are; others (tentative ones) are left out."""
-    days = {line.code: Days(question.problem.now, line) for line in question.problem.lines}
     return PlanBody(
         now_at=question.problem.now,
         horizon_end_at=question.problem.horizon_end,
         objective=plain(plan.objective),
-        lots=tuple(_lot(no, lot, question, days) for no, lot in _known(plan.lots, versions)),
+        lots=tuple(_lots(question, plan, versions)),
         lines=tuple(_lines(question, plan, versions)),
         orders=tuple(_orders(question, plan, versions)),
         reasons=tuple(row for one in plan.orders if one.code in versions for row in _reasons(one)),
@@ -37,11 +38,15 @@ def body_of(question: Question, plan: Plan, versions: Mapping[str, int]) -> Plan
     )
 
 
-def _known(lots: Iterable[PlanLot], versions: Mapping[str, int]) -> Iterable[tuple[int, PlanLot]]:
-    return enumerate((lot for lot in lots if lot.order in versions), 1)
+def _lots(question: Question, plan: Plan, versions: Mapping[str, int]) -> Iterable[Lot]:
+    days = {line.code: Days(question.problem.now, line) for line in question.problem.lines}
+    starved = dict(question.starved)
+    known = [lot for lot in plan.lots if lot.order in versions]
+    for no, lot in enumerate(sorted(known, key=lambda lot: lot.start_at), 1):
+        yield _lot(no, lot, question, days, starved.pop((lot.order, lot.stage), lot.start_at))
 
 
-def _lot(no: int, lot: PlanLot, question: Question, days: Mapping[str, Days]) -> Lot:
+def _lot(no: int, lot: PlanLot, question: Question, days: Mapping[str, Days], wanted: datetime) -> Lot:
     shift, day = _shift(lot, question.problem.now, days)
     return Lot(
         lot_no=no,
@@ -52,7 +57,7 @@ def _lot(no: int, lot: PlanLot, question: Question, days: Mapping[str, Days]) ->
         setup_minutes=lot.setup_minutes,
         start_at=lot.start_at,
         end_at=lot.end_at,
-        wanted_at=lot.wanted_at or lot.start_at,
+        wanted_at=min(wanted, lot.wanted_at or lot.start_at),
         shift_day=day,
         shift=shift or "",
         pinned=lot.pinned and (lot.order, lot.stage, lot.line) in question.pins,
@@ -114,3 +119,13 @@ def _fix(one: Outlook, fix: Fix) -> PlanReason:
 def _log(question: Question, plan: Plan) -> dict[str, Any]:
     log: dict[str, Any] = plain(plan.log)
     return log | {"unpaced": [list(one) for one in question.unpaced]} if question.unpaced else log
+
+
+def with_wants_of(body: PlanBody, before: PlanBody) -> PlanBody:
+    """A repaired plan whose lots want their components when they did before; one that a person put somewhere, then."""
+    wanted = {
+        new.lot_no: min(new.start_at, old.wanted_at)
+        for old, new in counterparts(before, body)
+        if old is not None and new is not None and not new.pinned
+    }
+    return replace(body, lots=tuple(replace(lot, wanted_at=wanted.get(lot.lot_no, lot.wanted_at)) for lot in body.lots))

@@ -74,6 +74,8 @@ class Question:
     """Pieces done under the job of (order, operation, line, shift-day, shift)."""
     pins: frozenset[tuple[str, int, str]]
     """(order, operation, line) of lots that a person pinned; others are held only for this run."""
+    starved: Mapping[tuple[str, int], datetime]
+    """When the first lot of (order, operation) wanted its components before it lost its turn for want of them."""
 
 
 def question_of(basis: Basis, *, name: str, held_lines: frozenset[str] = frozenset()) -> Question:
@@ -133,6 +135,11 @@ class _Loader:
             routeless=tuple(code for code, work in works.items() if work is None),
             unpaced=tuple((code, seq) for code, work in open_works.items() for seq in self._unpaced(work)),
             pins=frozenset((x.order, x.operation_seq, x.line) for x in self.basis.base if x.pinned),
+            starved={
+                (lot.order, lot.operation_seq): lot.wanted_at
+                for lot in sorted(ahead, key=lambda lot: lot.wanted_at, reverse=True)
+                if lot.lot_no in loose
+            },
             made={(j.order, j.operation_seq, j.line, j.shift_day, j.shift): j.done for j in self.basis.jobs},
         )
 

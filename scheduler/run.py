@@ -29,7 +29,7 @@ from mes.store.product import effective_revision
 from scheduler.changes import changed, impossible_moves, rearranged, tentative
 from scheduler.check import check
 from scheduler.child import Child, Look, Task
-from scheduler.keep import body_of
+from scheduler.keep import body_of, with_wants_of
 from scheduler.load import Basis, Question, question_of
 from scheduler.plan import Plan
 from scheduler.solve import Params
@@ -38,6 +38,8 @@ TAKT = "takt"
 """Who publishes without a person."""
 TIME_LIMIT_S = {"edit": 0.5, "promise": 0.5, "scenario": 5.0, "replan": 4.0}
 TIME_LIMIT_S_MAX = 600.0
+REPAIRED = ("edit", "promise")
+"""Kinds of runs that leave everything in its order but for what they put elsewhere."""
 NO_SUPPLY = ("quarantine",)
 JOBS_BACK = timedelta(days=3)
 VIOLATIONS_TOLD_MAX = 5
@@ -89,12 +91,13 @@ class Given:
 
 @dataclass(frozen=True)
 class Found:
-    """An answer: the plan, as it is kept, and against the base plan."""
+    """An answer: the plan, as it is kept, against the base plan, and against carrying on with that as it is."""
 
     question: Question
     plan: Plan
     body: PlanBody
     change: PlanDiff | None
+    effect: PlanDiff | None
 
 
 # ------------------------------------------------------------------ read
@@ -152,8 +155,8 @@ def _tentative(conn: Connection, change: ChangeOrder, now: datetime) -> demand.O
 # ------------------------------------------------------------------ answer
 def answer(given: Given, child: Child, look: Look) -> Found:
     """Solve what is asked in the child; a plan that breaks a rule is refused. Raises MesError with the reasons."""
-    question = _question(given)
-    outcome = child.work(Task(question.problem, _params(given.run)), look)
+    question, as_it_is = _questions(given)
+    outcome = child.work(_task(given, question, as_it_is), look)
     if outcome.plan is None:
         raise MesError(outcome.error or "The solver found no plan in time")
     violations = check(question.problem, outcome.plan)
@@ -161,16 +164,35 @@ def answer(given: Given, child: Child, look: Look) -> Found:
         told = "; ".join(str(one) for one in violations[:VIOLATIONS_TOLD_MAX])
         raise MesError(f"The plan found breaks {len(violations)} rules and is not kept: {told}")
     body = body_of(question, outcome.plan, given.versions)
-    return Found(question, outcome.plan, body, None if given.before is None else diff(given.before, body))
+    if given.before is None:
+        return Found(question, outcome.plan, body, None, None)
+    if given.run.kind in REPAIRED:
+        body = with_wants_of(body, given.before)
+    change = diff(given.before, body)
+    carry_on = None if outcome.carry_on is None else body_of(as_it_is, outcome.carry_on, given.versions)
+    return Found(question, outcome.plan, body, change, change if carry_on is None else diff(carry_on, body))
 
 
-def _question(given: Given) -> Question:
+def _questions(given: Given) -> tuple[Question, Question]:
+    """What is asked, and the same without anything put elsewhere or tried."""
     by_hand = frozenset(line.code for line in given.basis.plant.line if line.planning == "manual")
     held = by_hand if given.run.automatic else frozenset[str]()
     question = question_of(given.basis, name=f"run {given.run.id}", held_lines=held)
     if refused := list(impossible_moves(question.problem, given.basis.base, given.changes)):
         raise InputError("A lot cannot go there", faults=tuple(refused))
-    return replace(question, problem=changed(question.problem, given.changes))
+    asked = replace(question, problem=changed(question.problem, given.changes))
+    if not given.changes or given.run.automatic:
+        return asked, asked
+    orders = [row for row in given.basis.orders if row.version]
+    lots = given.before.lots if given.before else ()
+    as_it_is = question_of(replace(given.basis, orders=orders, base=lots), name="as it is", held_lines=held)
+    return asked, as_it_is
+
+
+def _task(given: Given, question: Question, as_it_is: Question) -> Task:
+    carry_on = as_it_is.problem if given.before is not None else None
+    repair = given.run.kind in REPAIRED and bool(question.problem.previous)
+    return Task(question.problem, _params(given.run), repair=repair, carry_on=carry_on)
 
 
 def _params(run: store.PlanRun) -> Params:
@@ -209,22 +231,27 @@ def _end(
 
 def _obstacles(given: Given, found: Found) -> tuple[Obstacle, ...]:
     """What keeps a re-plan from being published without a person."""
-    if found.change is None:
+    if found.change is None or found.effect is None:
         return first_plan_obstacles(found.body, given.policies)
-    return replan_obstacles(found.body, found.change, given.policies, disturbed_at=given.disturbed_at)
+    return replan_obstacles(
+        found.body,
+        found.change,
+        given.policies,
+        newly_late=found.effect.newly_late,
+        disturbed_at=given.disturbed_at,
+    )
 
 
 def verdict_of(found: Found) -> dict[str, Any]:
-    """What a plan would do to the one it starts from: lots moved, orders pushed and by how much, promises broken."""
-    change = found.change
-    if change is None:
+    """What a plan would do: lots moved; orders pushed and promises broken, against carrying on as it is."""
+    if found.change is None or found.effect is None:
         return {"summary": None, "pushed": [], "breaks": []}
     pushed = [
         {"order": one.order, "minutes": int((one.completed_after - one.completed_before).total_seconds() // 60)}
-        for one in change.orders
+        for one in found.effect.orders
         if one.completed_before and one.completed_after and one.completed_after > one.completed_before
     ]
-    return {"summary": change.summary(), "pushed": pushed, "breaks": list(change.newly_late)}
+    return {"summary": found.change.summary(), "pushed": pushed, "breaks": list(found.effect.newly_late)}
 
 
 def promise_of(given: Given, found: Found) -> dict[str, Any]:

@@ -121,8 +121,7 @@ class PlanDiff:
 
 def diff(before: PlanBody, after: PlanBody) -> PlanDiff:
     """What `after` changes against `before`; work finished between the two is no change."""
-    ahead = still_ahead(before.lots, _left(after.lots), after.now_at)
-    pairs = list(_pairs(ahead, after.lots))
+    pairs = counterparts(before, after)
     moves = tuple(_move(old, new) for old, new in pairs if _stands_elsewhere(old, new, after.now_at))
     return PlanDiff(
         compared=sum(old is not None and new is not None for old, new in pairs),
@@ -132,6 +131,11 @@ def diff(before: PlanBody, after: PlanBody) -> PlanDiff:
         before=kpis(before),
         after=kpis(after),
     )
+
+
+def counterparts(before: PlanBody, after: PlanBody) -> list[tuple[Lot | None, Lot | None]]:
+    """Each lot of an operation that is still ahead in `before` beside the one of its rank in `after`; None: no such."""
+    return list(_pairs(still_ahead(before.lots, _left(after.lots), after.now_at), after.lots))
 
 
 def kpis(plan: PlanBody) -> PlanKpis:
@@ -258,17 +262,19 @@ def replan_obstacles(
     change: PlanDiff,
     policies: Sequence[LinePolicy],
     *,
+    newly_late: Sequence[str],
     disturbed_at: Mapping[str, datetime] | None = None,
 ) -> tuple[Obstacle, ...]:
     """What keeps a re-plan from being published by itself; empty: nothing.
 
-    `change` is against carrying on as published with what is known now, so an order that is late either way is not
-    counted against the plan. `disturbed_at` says when each line's lots were last moved without a person.
+    `change` is against the published plan. `newly_late` are orders that would be in time were the published plan
+    carried on with what is known now: an order that is late either way is not counted against the plan. `disturbed_at`
+    says when each line's lots were last moved without a person.
     """
     return tuple(
         obstacle
         for policy in policies
-        for obstacle in _line_obstacles(plan, change, policy, (disturbed_at or {}).get(policy.line))
+        for obstacle in _line_obstacles(plan, change, policy, newly_late, (disturbed_at or {}).get(policy.line))
     )
 
 
@@ -279,7 +285,11 @@ def moved_lines(change: PlanDiff) -> tuple[str, ...]:
 
 
 def _line_obstacles(
-    plan: PlanBody, change: PlanDiff, policy: LinePolicy, disturbed_at: datetime | None
+    plan: PlanBody,
+    change: PlanDiff,
+    policy: LinePolicy,
+    newly_late: Sequence[str],
+    disturbed_at: datetime | None,
 ) -> Iterable[Obstacle]:
     touching = [move for move in change.moves if policy.line in (move.from_line, move.to_line)]
     if not touching:
@@ -292,7 +302,7 @@ def _line_obstacles(
     if moved > policy.moved_max * lots:
         yield Obstacle("moved", policy.line, {"moved": moved, "lots": lots, "moved_max": policy.moved_max})
     own = {lot.order for lot in plan.lots if lot.line == policy.line}
-    late = [order for order in change.newly_late if order in own]
+    late = [order for order in newly_late if order in own]
     if len(late) > policy.newly_late_max:
         yield Obstacle("newly_late", policy.line, {"orders": late, "newly_late_max": policy.newly_late_max})
     if moved and disturbed_at is not None and plan.now_at - disturbed_at < policy.every:

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Literal
 
 import psycopg
 
+from mes.actions import material
 from mes.actions import order as orders
 from mes.actions import product as products
 from mes.actions.record import Deed
+from mes.domain.material.documents import ExpectedReceipt, StockLine, StockStatement
 from mes.domain.order_document import ProductionOrder
 from mes.domain.plan import DayLine, Lot, PlanBody, PlannedOrder
 from mes.domain.plant import Line, Location, Machine, Name, Plant, ReplanLimits, Setup, Shift, Site, Station
@@ -87,6 +89,19 @@ class Site1:
         )
         orders.accept(self.conn, ERP, order, self.plant)
         return f"ERP1/{number}"
+
+    def stock(self, item: str, on_hand: int, as_of: datetime = NOW) -> None:
+        statement = StockStatement(
+            as_of=as_of, lines=(StockLine(item=item, on_hand=Decimal(on_hand), unit="pcs"),), location="WH1"
+        )
+        material.state_stock(self.conn, replace(ERP, at=as_of), statement, self.plant)
+
+    def receipt(self, number: str, item: str, quantity: int, expected_at: datetime) -> None:
+        receipt = ExpectedReceipt(
+            item=item, quantity=Decimal(quantity), unit="pcs", expected_at=expected_at, system="ERP1", number=number,
+            line_no=1,
+        )  # fmt: skip
+        material.accept_receipt(self.conn, ERP, receipt)
 
     def products(self) -> None:
         """Two products of two families, the first with a component."""

@@ -77,8 +77,8 @@ def test_assisted_lines_leave_a_proposal():
     """A re-plan that touches a line whose planner wants to see it waits for them, another does not."""
     plan = body(replace(ONE, line="L02"))
     change = diff(body(ONE), plan)
-    assert {o.code for o in replan_obstacles(plan, change, policies("assisted"))} == {"assisted"}
-    assert replan_obstacles(body(ONE), diff(body(ONE), body(ONE)), policies("assisted")) == ()
+    assert {o.code for o in replan_obstacles(plan, change, policies("assisted"), newly_late=())} == {"assisted"}
+    assert replan_obstacles(body(ONE), diff(body(ONE), body(ONE)), policies("assisted"), newly_late=()) == ()
 
 
 def test_automatic_lines_publish_inside_their_limits():
@@ -86,15 +86,15 @@ def test_automatic_lines_publish_inside_their_limits():
     before = body(ONE, TWO, OTHER, replace(OTHER, lot_no=4, order="ERP1/3"))
     after = body(ONE, TWO, replace(OTHER, line="L02"), replace(OTHER, lot_no=4, order="ERP1/3"))
     change = diff(before, after)
-    assert replan_obstacles(after, change, policies(moved_max=1.0)) == ()
-    assert {(o.code, o.line) for o in replan_obstacles(after, change, policies(moved_max=0.2))} == {
+    assert replan_obstacles(after, change, policies(moved_max=1.0), newly_late=()) == ()
+    assert {(o.code, o.line) for o in replan_obstacles(after, change, policies(moved_max=0.2), newly_late=())} == {
         ("moved", "L01"),
         ("moved", "L02"),
     }
-    late = body(ONE, TWO, replace(OTHER, line="L02"), late={"ERP1/1": 5})
-    obstacles = replan_obstacles(late, diff(body(ONE, TWO, OTHER), late), policies(moved_max=1.0))
+    late = {"newly_late": ["ERP1/1"]}
+    obstacles = replan_obstacles(after, change, policies(moved_max=1.0), **late)
     assert [(o.code, o.line) for o in obstacles] == [("newly_late", "L01")]
-    assert replan_obstacles(late, diff(body(ONE, TWO, OTHER), late), policies(moved_max=1.0, newly_late_max=1)) == ()
+    assert replan_obstacles(after, change, policies(moved_max=1.0, newly_late_max=1), **late) == ()
 
 
 def test_a_line_is_not_moved_again_and_again():
@@ -102,5 +102,7 @@ def test_a_line_is_not_moved_again_and_again():
     plan = body(replace(ONE, line="L02"), now=at(8))
     change = diff(body(ONE), plan)
     often = policies(moved_max=1.0, every=timedelta(hours=2))
-    assert replan_obstacles(plan, change, often, disturbed_at={"L01": at(5)}) == ()
-    assert [o.code for o in replan_obstacles(plan, change, often, disturbed_at={"L01": at(7)})] == ["recent"]
+    assert replan_obstacles(plan, change, often, newly_late=(), disturbed_at={"L01": at(5)}) == ()
+    assert [o.code for o in replan_obstacles(plan, change, often, newly_late=(), disturbed_at={"L01": at(7)})] == [
+        "recent"
+    ]

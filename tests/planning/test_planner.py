@@ -141,6 +141,43 @@ def test_an_automatic_line_publishes_inside_its_limits(planner):
     assert event["diff"]["lots_new"] >= 1
 
 
+def test_a_shortage_is_planned_around(planner):
+    """Orders that would be late either way keep no re-plan back; what can be made goes first, and when the lot wanted
+    its components stays known."""
+    planner.planning("automatic")
+    planner.site.stock("CMP", 120)
+    short = planner.site.order("1", "P1", 120, at(11))
+    other = planner.site.order("2", "P2", 600, at(20))
+    planner.replan()
+    planner.site.stock("CMP", 60, at(8.01))
+    planner.site.receipt("PO", "CMP", 60, at(12, 1))
+    run = planner.replan(reasons=[RunReason("shortage", "CMP")])
+    assert run.result["published"] == 2
+    assert run.result["breaks"] == []
+    plan = load_body(planner.site.conn, run.plan_id)
+    late = {order.order: order.late_minutes for order in plan.orders}
+    assert late[short] > 0
+    assert late[other] == 0
+    (lot,) = [lot for lot in plan.lots if lot.order == short]
+    assert lot.start_at >= at(12, 1)
+    assert lot.wanted_at < at(11)
+    assert [row["item"] for row in plan.shortages] == ["CMP"]
+    assert any(reason.cause == "material" for reason in plan.reasons if reason.order == short)
+
+
+def test_a_drag_keeps_when_components_are_wanted(planner):
+    """Moving another lot does not make it look as if a starved one wanted its components later."""
+    planner.site.stock("CMP", 60)
+    planner.site.receipt("PO", "CMP", 60, at(12, 1))
+    short, other = planner.site.order("1", "P1", 120, at(11)), planner.site.order("2", "P2", 60, at(20))
+    base = planner.replan().plan_id
+    dragged = next(lot for lot in load_lots(planner.site.conn, base) if lot.order == other)
+    run = planner.plan(kind="edit", changes=[MoveLot(dragged.lot_no, start_at=at(15))])
+    wanted = {lot.order: lot.wanted_at for lot in load_lots(planner.site.conn, run.plan_id)}
+    assert wanted[short] < at(11)
+    assert wanted[other] >= at(15)
+
+
 def test_a_drag_is_a_proposal_with_its_verdict(planner):
     """A moved lot goes where it was put, the verdict says what that does, and the published plan stands."""
     planner.site.order("1", "P1", 120, at(20))
