@@ -292,6 +292,8 @@ class Subscription:
         request.Parameters.SubscriptionId = self._id
         request.Parameters.RetransmitSequenceNumber = sequence
         message = (await self._session.request(request, ua.RepublishResponse)).NotificationMessage
+        if not message.NotificationData:
+            raise UaStatusCodeError(StatusCodes.BadMessageNotAvailable)  # some servers say so by saying nothing
         notice = Notice(self._id, sequence, ())
         take_notifications(notice, message.NotificationData or ())
         if sequence == self._next_sequence:

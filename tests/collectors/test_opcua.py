@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from mes.host.processes import free_port
-from tests.collectors.conftest import Plant, Start, eventually, plant_document
+from tests.collectors.conftest import Plant, Proxy, Start, eventually, plant_document
 
 TAGS = {
     "good_total": "Good", "state": "State", "stop_code": "Number", "value:flag": "Flag", "value:temp": "Temp",
@@ -67,6 +67,22 @@ def serve() -> Iterator[Serve]:
             server.kill()
 
 
+@pytest.fixture(scope="module")
+def shared() -> Iterator[Server]:
+    """A server for all tests that leave it alive: starting one takes seconds."""
+    server = Server(free_port())
+    yield server
+    server.kill()
+
+
+@pytest.fixture
+def server(shared: Server) -> Server:
+    """The shared server, everything as at its start."""
+    for name, value in {"Good": 0, "State": "IDLE", "Temp": 20.0, "List": [1, 2], "Label": "ready"}.items():
+        shared.set(name, value)
+    return shared
+
+
 def document(port: int, **more: Any) -> dict[str, Any]:
     source = {"code": "plc", "kind": "opcua", "url": f"opc.tcp://127.0.0.1:{port}/test", "publishing_ms": 50, **more}
     tags = [
@@ -76,9 +92,8 @@ def document(port: int, **more: Any) -> dict[str, Any]:
     return plant_document(source, tags)
 
 
-def test_changes_become_samples(plant: Plant, collect: Start, serve: Serve) -> None:
+def test_changes_become_samples(plant: Plant, collect: Start, server: Server) -> None:
     """Numbers, texts, truth values, lists, labels and numbers beyond int8 are stored with the device's time."""
-    server = serve()
     plant.apply(document(server.port))
     collect()
     assert eventually(lambda: len(plant.values("M1/value:temp", "value_sample")) == 1)
@@ -115,9 +130,8 @@ def test_the_server_restarts_with_a_shifted_namespace(plant: Plant, collect: Sta
     assert ("reboot",) in plant.rows("select why from gap")
 
 
-def test_a_bad_node_does_not_stop_the_others(plant: Plant, collect: Start, serve: Serve) -> None:
+def test_a_bad_node_does_not_stop_the_others(plant: Plant, collect: Start, server: Server) -> None:
     """A node that is not there is named in the health; a new plant version that mends it keeps the session."""
-    server = serve()
     broken = document(server.port)
     broken["tag"][0]["node"] = "nsu=urn:takt:test;s=Nowhere"
     broken["tag"][1]["node"] = "nsu=urn:takt:none;s=State"
@@ -132,9 +146,8 @@ def test_a_bad_node_does_not_stop_the_others(plant: Plant, collect: Start, serve
     assert plant.rows("select since_at from source_lease") == since
 
 
-def test_bad_quality_is_kept(plant: Plant, collect: Start, serve: Serve) -> None:
+def test_bad_quality_is_kept(plant: Plant, collect: Start, server: Server) -> None:
     """A status of uncertain or bad becomes the sample's quality."""
-    server = serve()
     plant.apply(document(server.port))
     collect()
     assert eventually(lambda: plant.values("M1/value:temp", "value_sample") == [20.0])
@@ -161,12 +174,45 @@ def test_a_wrong_password_is_said_and_not_hammered(
     assert eventually(lambda: plant.values("M1/good_total") == [0])
 
 
-def test_a_burst_is_stored_whole(plant: Plant, collect: Start, serve: Serve) -> None:
+def test_a_burst_is_stored_whole(plant: Plant, collect: Start, server: Server) -> None:
     """Many changes within one publishing interval are all stored, in order."""
-    server = serve()
     plant.apply(document(server.port, publishing_ms=500))
     collect()
     assert eventually(lambda: plant.values("M1/good_total") == [0])
     server.tell("burst", "Good", 400)
     assert eventually(lambda: len(plant.values("M1/good_total")) >= 400)
     assert plant.values("M1/good_total")[-399:] == list(range(1, 400))
+
+
+def test_a_cut_connection_loses_nothing(
+    plant: Plant, collect: Start, server: Server, proxied: Callable[[str, int], Proxy]
+) -> None:
+    """What changes while the connection is cut is delivered afterwards, and no gap is left."""
+    proxy = proxied("127.0.0.1", server.port)
+    plant.apply(document(proxy.port))
+    collect()
+    assert eventually(lambda: plant.values("M1/good_total") == [0])
+    proxy.set("cut")
+    assert eventually(lambda: plant.state("plc") == "lost")
+    server.tell("burst", "Good", 30)
+    proxy.set("pass")
+    assert eventually(lambda: plant.values("M1/good_total")[-29:] == list(range(1, 30)))
+    assert eventually(lambda: plant.state("plc") == "running")
+    assert plant.rows("select from gap where from_at <> to_at or to_at is null") == []
+
+
+def test_a_black_hole_is_noticed(
+    plant: Plant, collect: Start, server: Server, proxied: Callable[[str, int], Proxy], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """When nothing arrives and nothing is closed, the silence is noticed, said as a gap, and mended."""
+    monkeypatch.setattr("collectors.opcua.session.REQUEST_S_MAX", 1.0)
+    monkeypatch.setattr("collectors.opcua.source.PULSE_S", 1.0)
+    proxy = proxied("127.0.0.1", server.port)
+    plant.apply(document(proxy.port))
+    collect()
+    assert eventually(lambda: plant.values("M1/good_total") == [0])
+    proxy.set("black_hole")
+    assert eventually(lambda: plant.state("plc") == "lost")
+    server.set("Good", 77)
+    proxy.set("pass")
+    assert eventually(lambda: 77 in plant.values("M1/good_total"))
