@@ -108,7 +108,7 @@ class Machines:
         for name in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(name, self.stop)
         self._begin()
-        for code, wire in self.wires.items():
+        for code, wire in self.wires.items():  # one after the other: the first OPC UA server builds what others copy
             await wire.start(self._values_of(code))
         control = Control(self.options.control_port, self._routes(loop))
         ready(control.url)
@@ -116,8 +116,7 @@ class Machines:
             await self._loop()
         finally:
             control.close()
-            for wire in self.wires.values():
-                await wire.stop()
+            await asyncio.gather(*(wire.stop() for wire in self.wires.values()), return_exceptions=True)
             self.journal.close(self.truth.at)
 
     def stop(self) -> None:

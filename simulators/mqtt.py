@@ -26,7 +26,7 @@ from simulators.wire import address
 
 KEEPALIVE_S = 15
 INFLIGHT_MAX = 100
-DRAIN_S = 5.0
+DRAIN_S = 2.0
 
 
 @dataclass(slots=True)

@@ -8,11 +8,14 @@ controllers after a firmware update.
 from __future__ import annotations
 
 import asyncio
+import gc
 import logging
 from collections.abc import Sequence
 from typing import Any
 
 from asyncua import ua
+from asyncua.server.address_space import AttributeValue, NodeData
+from asyncua.server.internal_server import InternalServer
 from asyncua.server.server import Server
 
 from simulators.instants import to_datetime
@@ -33,6 +36,35 @@ _EMPTY: dict[ua.VariantType, Word] = {
 logging.getLogger("asyncua").setLevel(logging.ERROR)
 
 
+class _Inner(InternalServer):
+    """asyncua's server with the standard's 6,000 nodes built once a process (2 s) and copied afterwards (0.2 s)."""
+
+    _standard: dict[Any, Any] = {}  # noqa: RUF012  shared by all servers of the process on purpose
+
+    async def load_standard_address_space(self, shelf_file: Any = None) -> None:
+        """Build the nodes, or take a copy of those that were built before; without looking for garbage meanwhile."""
+        gc.disable()
+        try:
+            if not self._standard:
+                await super().load_standard_address_space(shelf_file)
+                self._standard.update(self.aspace._nodes)
+            self.aspace._nodes = _copies(self._standard)
+        finally:
+            gc.enable()
+            gc.freeze()
+
+
+def _copies(nodes: dict[Any, Any]) -> dict[Any, Any]:
+    """Nodes that may be written and referred from without touching the given ones; values are shared, never changed."""
+    copies: dict[Any, Any] = {}
+    for node_id, node in nodes.items():
+        copies[node_id] = copy = NodeData(node.nodeid)
+        copy.attributes = {key: AttributeValue(attribute.value) for key, attribute in node.attributes.items()}
+        copy.references = list(node.references)
+        copy.call = node.call
+    return copies
+
+
 class OpcuaServer:
     """The OPC UA server of one source."""
 
@@ -45,7 +77,7 @@ class OpcuaServer:
 
     async def start(self, now: Sequence[Published]) -> None:
         """Listen, with every node at its current value."""
-        self._server = server = Server()
+        self._server = server = Server(_Inner())
         await server.init()
         host, port = address(self.source.url, 4840)
         server.set_endpoint(f"opc.tcp://{host}:{port}/")

@@ -84,9 +84,10 @@ class Truth:
         self._next_interval(line.code)
 
     def _concerns(self, command: Command) -> bool:
-        if command.do in {"deliver", "reboot"}:
-            return True
-        return command.machine in self.machines or command.line in self.runs
+        """Whether something of ours is named: a manual line's people do not feel a PLC reboot."""
+        if command.do == "reboot":
+            return any(tag.machine in self.machines for tag in self.plant.tags if tag.source == command.source)
+        return command.do == "deliver" or command.machine in self.machines or command.line in self.runs
 
     # Driving it
 

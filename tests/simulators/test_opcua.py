@@ -93,3 +93,31 @@ def test_a_reboot_shifts_the_namespace_index() -> None:
         assert found[1] == (found[0][0] + 1, 6)
 
     asyncio.run(scene())
+
+
+def test_two_servers_share_nothing_that_is_written() -> None:
+    """The second server copies the standard nodes of the first; names, values and objects stay their own."""
+
+    async def scene() -> None:
+        ports = [free_port(None), free_port(None)]
+        other = [Tag("M9", "good_total", "b", {"node": "nsu=urn:other;s=M9.Good"})]
+        servers = [
+            OpcuaServer(Source("plc", "opcua", f"opc.tcp://127.0.0.1:{ports[0]}"), TAGS),
+            OpcuaServer(Source("b", "opcua", f"opc.tcp://127.0.0.1:{ports[1]}"), other),
+        ]
+        await servers[0].start(NOW)
+        await servers[1].start([Published(AT, "M9", "good_total", 5)])
+        found: list[tuple[list[str], list[str]]] = []
+        for port in ports:
+            async with Client(f"opc.tcp://127.0.0.1:{port}/") as client:
+                children = [await child.read_browse_name() for child in await client.nodes.objects.get_children()]
+                found.append((await client.get_namespace_array(), [name.Name for name in children]))
+        for server in servers:
+            await server.stop()
+        assert "urn:takt:sim" in found[0][0]
+        assert "urn:takt:sim" not in found[1][0]
+        assert found[1][0][-1] == "urn:other"
+        assert [name for name in found[0][1] if name.startswith("M")] == ["M1"]
+        assert [name for name in found[1][1] if name.startswith("M")] == ["M9"]
+
+    asyncio.run(scene())

@@ -205,7 +205,7 @@ def test_a_line_without_an_order_runs_dry() -> None:
 
 
 def test_people_wait_for_a_job_and_then_work() -> None:
-    """The manual line is a world of its own that begins with its first job."""
+    """The manual line is a world of its own: it begins with its first job and feels no PLC reboot."""
     truth = Truth(PLANT, WORLD, 1, BEGIN, manual=True)
     assert list(truth.machines) == ["L05-S1", "L05-S2", "L05-S3", "L05-S4"]
     truth.advance(OPEN + HOUR_MS)
@@ -213,6 +213,8 @@ def test_people_wait_for_a_job_and_then_work() -> None:
     truth.command(OPEN + HOUR_MS, Command("job", line="L05", order="X", item="HRN-35"))
     truth.advance(OPEN + 3 * HOUR_MS)
     assert all(machine.good > 60 for machine in truth.machines.values())
+    truth.advance(OPEN + 8 * HOUR_MS)
+    assert {machine.state for machine in truth.machines.values()} <= {"running", "stopped", "starved", "blocked"}
 
 
 def test_a_machine_says_the_nearest_state_it_has_a_word_for() -> None:
