@@ -27,6 +27,7 @@ from collectors.depot import Depot, Door
 from collectors.drainer import Drainer
 from collectors.inbox import Inbox
 from collectors.lease import Keeper, Orders
+from collectors.metrics import served
 from collectors.post import PlantTime, Post
 from collectors.protocols import new_source
 from collectors.sieve import Rule
@@ -96,7 +97,8 @@ class Collector:
 
     def run(self) -> None:
         """Collect until stopped. Raises what broke a thread."""
-        asyncio.run(self._run())
+        with served(self._settings.collect_metrics_port, lambda: list(self._posts.values()), self._figures):
+            asyncio.run(self._run())
         failure = self._writer.failure or self._drainer.failure
         if failure is not None:
             raise failure
@@ -157,6 +159,21 @@ class Collector:
             "spool_bytes": self._drainer.bytes,
             "database_away_s": round(self._door.away_s, 1),
             "is_stuck": figures.is_stuck,
+        }
+
+    def _figures(self) -> dict[str, float]:
+        figures = self._writer.figures
+        return {
+            "batches": figures.batches,
+            "rows_stored": figures.stored,
+            "rows_repeated": figures.repeated,
+            "rows_spooled": figures.spooled,
+            "rows_drained": self._drainer.drained,
+            "last_batch_seconds": figures.last_batch_s,
+            "queue_rows": self._inbox.rows,
+            "spool_rows": self._drainer.rows,
+            "spool_bytes": self._drainer.bytes,
+            "database_away_seconds": self._door.away_s,
         }
 
     # --- the event loop

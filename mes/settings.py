@@ -66,6 +66,8 @@ class Settings(BaseSettings):
     mqtt_url: Annotated[str, AfterValidator(_mqtt)] = ""
     http_host: str = "127.0.0.1"
     http_port: int = Field(default=8000, ge=1, le=65535)
+    collect_metrics_port: int = Field(default=0, ge=0, le=65535)
+    """Where a collector shows its figures to Prometheus; 0: nowhere."""
     lang: Literal["", "zh", "en"] = ""
     demo: bool = False
     """Set by `mes demo`: whoever opens the pages on this machine is signed in as the demo's planner."""

@@ -293,7 +293,7 @@ class Subscription:
         request.Parameters.RetransmitSequenceNumber = sequence
         message = (await self._session.request(request, ua.RepublishResponse)).NotificationMessage
         if not message.NotificationData:
-            raise UaStatusCodeError(StatusCodes.BadMessageNotAvailable)  # some servers say so by saying nothing
+            raise UaStatusCodeError(StatusCodes.BadMessageNotAvailable)  # type: ignore[no-untyped-call]  # said by silence
         notice = Notice(self._id, sequence, ())
         take_notifications(notice, message.NotificationData or ())
         if sequence == self._next_sequence:
