@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import json
 import re
-import shutil
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -37,8 +36,7 @@ from mes.settings import Settings
 MONDAY = datetime(2026, 1, 5, 0, 0, tzinfo=UTC)
 """08:00 in Shanghai, when the demo plant's first shift begins."""
 LEAD_S = 15.0
-"""How long before that shift the plant's day begins, in machine time: what starting everything and a first plan take,
-so that nothing of the shift goes unheard."""
+"""What starting everything and a first plan take, in machine time: nothing of the shift goes unheard."""
 SOURCES = Path(__file__).parents[2] / "simulators" / "demo"
 ERP_FILE = SOURCES / "erp.json"
 WORLD_FILE = SOURCES / "world.toml"
@@ -48,25 +46,25 @@ WORLD_FILE = SOURCES / "world.toml"
 class Demo:
     """How the demonstration runs: seconds of plant time in a second, and the seed of what happens.
 
-    `planning` is how every line is planned; empty: as the plant file says.
+    `planning` is how every line is planned; empty: as the plant file says. `lead_s` is how long before the first
+    shift the plant's day begins, in machine time.
     """
 
     speed: float = 20.0
     seed: int = 1
     planning: Literal["", "manual", "assisted", "automatic"] = ""
+    lead_s: float = LEAD_S
 
     def run(self, settings: Settings, say: Say) -> None:
         """Until told to stop."""
-        home = settings.home / "demo"
-        shutil.rmtree(home, ignore_errors=True)
-        run(settings, say, prepare=self.prepare, home=home)
+        run(settings, say, prepare=self.prepare, home=settings.home / "demo")
 
     def prepare(self, here: Settings, say: Say) -> Prepared:
         """A fresh database with the demo plant, keys for the simulators, and how to start them."""
         say("Preparing a fresh demo database")
         here = here.model_copy(update={"database_url": fresh_database(here.database_url), "demo": True})
         plant = moved_plant(here.mqtt_url, make_folder(here.home) / "plant.toml", self.planning)
-        lead = timedelta(seconds=round(LEAD_S * self.speed))
+        lead = timedelta(seconds=round(self.lead_s * self.speed))
         anchor = Clock(plant_at=MONDAY - lead, wall_at=clock.wall(), speed=self.speed)
         keys = furnish(here.database_url, plant, anchor)
         return Prepared(here, self.simulators(here, plant, anchor, keys))
