@@ -8,6 +8,7 @@ What was started is stopped in reverse order: programs, broker, database; a data
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import sys
 import time
@@ -78,7 +79,8 @@ def prepare_plant(here: Settings, say: Say) -> Prepared:
 def run(settings: Settings, say: Say, *, prepare: Prepare = prepare_plant, home: Path | None = None) -> None:
     """Start everything, print the address, watch until SIGINT, SIGTERM or SIGHUP, stop everything.
 
-    `home` is where the programs and the broker keep their things; the database stays in `settings.home`.
+    `home` is where the programs and the broker keep their things if not in `settings.home`, as the database does; it
+    is emptied first.
     """
     make_folder(settings.home)
     with (
@@ -86,6 +88,8 @@ def run(settings: Settings, say: Say, *, prepare: Prepare = prepare_plant, home:
         locked(settings.home / RUN_LOCK, busy=f"Takt is already running for {settings.home}", wait_s=2),
     ):
         _require_port(settings)
+        if home is not None:
+            shutil.rmtree(home, ignore_errors=True)
         with servers(settings, say, home=home) as served:
             prepared = prepare(served, say)
             here = prepared.settings

@@ -14,6 +14,7 @@ import pytest
 
 from mes.errors import SetupError
 from mes.host import here, processes, up
+from mes.host.demo import Demo
 from mes.host.files import locked
 from mes.host.supervisor import Program, Supervisor
 from mes.settings import Settings
@@ -102,9 +103,9 @@ def test_what_a_killed_demo_left_counts_for_nothing(tmp_path: Path) -> None:
 
 
 def test_a_second_start_for_the_same_home_is_refused(tmp_path: Path) -> None:
-    """Two at once would share spool and broker."""
-    with (
-        locked(tmp_path / here.RUN_LOCK, busy="busy", wait_s=0),
-        pytest.raises(SetupError, match="already running"),
-    ):
-        up.run(_settings(tmp_path), processes.silent)
+    """Two at once would share spool and broker; the first one's things are not touched."""
+    (tmp_path / "demo").mkdir()
+    (tmp_path / "demo" / "spool").write_text("unsent")
+    with locked(tmp_path / here.RUN_LOCK, busy="busy", wait_s=0), pytest.raises(SetupError, match="already running"):
+        Demo().run(_settings(tmp_path), processes.silent)
+    assert (tmp_path / "demo" / "spool").read_text() == "unsent"
