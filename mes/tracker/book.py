@@ -54,7 +54,8 @@ def book(
 ) -> Booked:
     """Book posts (`works` by code). `said`: since when something was said of a line's stops; `orders`: changed ones.
 
-    `whole`: every row of the stretches is worked out and compared, whatever a checkpoint says. `warm`: as in `refold`.
+    `whole`: every row of the stretches is worked out and compared, whatever a checkpoint says, and nothing is written.
+    `warm`: as in `refold`.
     """
     refolded = refold(conn, plants, works, whole=whole, warm=warm)
     changed = dict(said or {})
@@ -69,5 +70,5 @@ def book(
         if whole and rules.station and code in refolded.reached:
             stretches[rules.station] = (max(work.from_us, plants.begins), min(work.to_us, refolded.reached[code]) + 1)
     shifts = book_shifts(conn, plants, refolded.minutes, orders, stretches)
-    stops = book_stops(conn, plants, changed)
-    return Booked(refolded, shifts, stops, book_ledger(conn, plants, refolded))
+    stops = book_stops(conn, plants, changed, write=not whole)
+    return Booked(refolded, shifts, stops, book_ledger(conn, plants, refolded, write=not whole))

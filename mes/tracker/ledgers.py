@@ -45,7 +45,7 @@ class _Due:
         return min(self.until, self.calendar[-1].to_us)
 
 
-def book_ledger(conn: Connection, plants: Plants, refolded: Refolded) -> Difference[LedgerRow]:
+def book_ledger(conn: Connection, plants: Plants, refolded: Refolded, *, write: bool = True) -> Difference[LedgerRow]:
     """Book the shifts in which times or counts changed, or another minute is complete."""
     due = [one for one in _due(conn, plants, refolded) if one.calendar[0].from_us < one.until]
     if not due:
@@ -59,7 +59,8 @@ def book_ledger(conn: Connection, plants: Plants, refolded: Refolded) -> Differe
     ]
     stored = store.load_ledger(conn, [one.key for one in due])
     found = difference(stored, rows, key=lambda row: row[:3])
-    store.save_ledger(conn, found.gone, found.put)
+    if write:
+        store.save_ledger(conn, found.gone, found.put)
     return found
 
 

@@ -108,7 +108,7 @@ class _Post:
 def refold(
     conn: Connection, plants: Plants, works: Mapping[str, Work], *, whole: bool = False, warm: Warm | None = None
 ) -> Refolded:
-    """Book posts again. `whole`: go through each stretch to its end and not beyond (`mes replay --verify`).
+    """Book posts again. `whole`: go through each stretch to its end and not beyond, and write nothing (verify).
 
     `warm`: folds kept from before; a post touched only after where its fold stands goes on from there.
     """
@@ -120,7 +120,7 @@ def refold(
             post.take_stretch()
         heard = _hear(conn, plants, posts)
         outcomes = {post.code: _fold(plants, post, heard) for post in posts}
-        done.note(replace(conn, list(outcomes.values()), heard.known))
+        done.note(replace(conn, list(outcomes.values()), heard.known, write=not whole))
         for post in posts:
             done.before.setdefault(post.code, post.work.from_us if whole else post.before)
             done.reached[post.code] = max(post.through, post.before)
@@ -129,7 +129,8 @@ def refold(
                 if outcomes[post.code].folded.settled_at is None:
                     warm[post.code] = WarmPost(post.fold, post.through)
         posts = [post for post in posts if _goes_on(post, outcomes[post.code], whole)]
-    save_frontiers(conn, done.reached)
+    if not whole:
+        save_frontiers(conn, done.reached)
     return done
 
 

@@ -54,22 +54,32 @@ class Replaced:
         ]
 
 
-def replace(conn: Connection, outcomes: Sequence[Outcome], known: Mapping[str, Mapping[int, Checkpoint]]) -> Replaced:
-    """Compare with what stands and write the difference. `known`: the checkpoints of each stretch as they stand."""
+def replace(
+    conn: Connection, outcomes: Sequence[Outcome], known: Mapping[str, Mapping[int, Checkpoint]], *, write: bool
+) -> Replaced:
+    """Compare with what stands and `write` the difference. `known`: the checkpoints of each stretch as they stand."""
     minutes = _minutes(conn, outcomes)
     span_rows = _spans(conn, outcomes)
     job_spans = _job_spans(conn, outcomes)
     checkpoints = _checkpoints(outcomes, known)
     found = {row.job for row in minutes.rows} | {row.job for row in job_spans.rows}
     jobs = frozenset(found | {span.job for _, span in span_rows.rows}) - {0}
-    if jobs or minutes or span_rows:
-        facts = counts.load_jobs(conn, jobs)
+    replaced = Replaced(minutes, span_rows, job_spans, checkpoints, jobs)
+    if write:
+        _write(conn, replaced)
+    return replaced
+
+
+def _write(conn: Connection, replaced: Replaced) -> None:
+    minutes, span_rows, job_spans = replaced.minutes, replaced.spans, replaced.job_spans
+    if minutes or span_rows or job_spans:
+        facts = counts.load_jobs(conn, replaced.jobs)
         counts.save_minutes(conn, [row[:4] for row in minutes.gone], minutes.put, facts)
         gone = [(code, span.from_at) for code, span in span_rows.gone]
         spans.save_spans(conn, gone, span_rows.put, {job: fact.order_id for job, fact in facts.items()})
         counts.save_job_spans(conn, [row[:2] for row in job_spans.gone], job_spans.put, facts)
+    checkpoints = replaced.checkpoints
     counts.save_checkpoints(conn, [row[:2] for row in checkpoints.gone], checkpoints.put)
-    return Replaced(minutes, span_rows, job_spans, checkpoints, jobs)
 
 
 def _minutes(conn: Connection, outcomes: Sequence[Outcome]) -> Difference[MinuteCount]:

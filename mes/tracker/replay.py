@@ -7,7 +7,7 @@ reach back beyond the kept samples are refused: what was heard then is gone.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from datetime import datetime, timedelta
 
 from mes.domain.calendar import floor_minute, micros
@@ -37,15 +37,11 @@ def replay(conn: Connection, from_at: datetime, to_at: datetime) -> None:
     touch(conn, "plant", ["replay"], "replay", from_at=from_at, to_at=to_at)
 
 
-class _UndoneError(Exception):
-    """Takes back what verifying worked out."""
-
-
 def verify(conn: Connection, from_at: datetime, to_at: datetime) -> Iterator[Deviation]:
     """Rows of a window that stand otherwise than they should. The caller's transaction should be one snapshot.
 
-    A day at a time; what each day's working out would write is taken back before the next. What is touched and not yet
-    booked again cannot be right yet and is left out.
+    What is touched and not yet booked again cannot be right yet and is left out. Sums are compared with the minutes
+    that stand, so one wrong minute is one deviation.
     """
     plants = Plants()
     plants.refresh(conn)
@@ -58,7 +54,7 @@ def verify(conn: Connection, from_at: datetime, to_at: datetime) -> Iterator[Dev
             for code in plants.codes_on()
             if (last := min(until, untouched.get(code, until)) - 1) >= start
         }
-        yield from _verify_stretch(conn, plants, works)
+        yield from book(conn, plants, works, whole=True).deviations()
         start = until
 
 
@@ -73,13 +69,3 @@ def _untouched_until(conn: Connection, plants: Plants) -> dict[str, int]:
             for code in codes:
                 found[code] = min(at, found.get(code, at))
     return found
-
-
-def _verify_stretch(conn: Connection, plants: Plants, works: Mapping[str, Work]) -> list[Deviation]:
-    found: list[Deviation] = []
-    try:
-        with conn.transaction():
-            found = book(conn, plants, works, whole=True).deviations()
-            raise _UndoneError
-    except _UndoneError:
-        return found

@@ -84,7 +84,7 @@ def book_shifts(
 ) -> ShiftsBooked:
     """Book the shifts that changed minutes (by station) lie in, and the consumption of `orders` wherever made.
 
-    `whole`: from..to by station in which every shift is worked out, changed or not.
+    `whole`: from..to by station in which every shift is worked out, changed or not, and nothing is written.
     """
     lines = station_lines(plants)
     keys = {
@@ -100,15 +100,18 @@ def book_shifts(
     if keys:
         rows = _sums(conn, plants, lines, keys)
         booked.counts = difference(counts.load_shift_counts(conn, list(keys)), rows, key=lambda row: row[:5])
-        facts = counts.load_jobs(conn, {row.job for row in booked.counts.put})
-        counts.save_shift_counts(conn, booked.counts.gone, booked.counts.put, facts)
+        if not whole:
+            facts = counts.load_jobs(conn, {row.job for row in booked.counts.put})
+            counts.save_shift_counts(conn, booked.counts.gone, booked.counts.put, facts)
     keys = keys if whole else {ShiftKey(*row[:3]) for row in booked.counts.rows}
     if orders:
         others = set(usage.shifts_of_orders(conn, orders)) - keys
         rows += counts.load_shift_counts(conn, list(others))
         keys |= others
     if keys:
-        booked.consumption = _book_consumption(conn, plants, keys, rows)
+        booked.consumption = _consumption(conn, plants, keys, rows)
+        if not whole:
+            usage.save_consumption(conn, booked.consumption.gone, booked.consumption.put)
     return booked
 
 
@@ -154,7 +157,7 @@ def _whole(parts: Iterable[Stretch]) -> list[tuple[int, int]]:
     return whole
 
 
-def _book_consumption(
+def _consumption(
     conn: Connection, plants: Plants, keys: Iterable[ShiftKey], rows: Iterable[ShiftCount]
 ) -> Difference[Consumed]:
     entered: dict[tuple[ShiftKey, str, int], int] = {}
@@ -171,9 +174,7 @@ def _book_consumption(
             recipe = recipes[facts[job].order_id]
             plant = plants.plant_at(stretches_of(plants, line, key)[-1].to_us - MINUTE_US)
             should += _consumed(plant or plants.reigns[0].plant, Consumer(key, line, facts[job]), recipe, pieces)
-    found = difference(usage.load_consumption(conn, list(wanted)), should, key=lambda row: row[:5])
-    usage.save_consumption(conn, found.gone, found.put)
-    return found
+    return difference(usage.load_consumption(conn, list(wanted)), should, key=lambda row: row[:5])
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,16 +20,18 @@ EVER = 0
 """Before everything: a post that never ran is looked at from its beginning."""
 
 
-def book_stops(conn: Connection, plants: Plants, changed: Mapping[str, int]) -> Difference[Stop]:
+def book_stops(conn: Connection, plants: Plants, changed: Mapping[str, int], *, write: bool = True) -> Difference[Stop]:
     """Book the stops of lines in which spans changed, or something was said of them, since an instant (µs)."""
     found: Difference[Stop] = Difference()
     for line, since in changed.items():
         at_line = _AtLine.of(plants, line)
         if at_line:
-            one = _book_line(conn, plants, at_line, since)
+            one = _line_difference(conn, plants, at_line, since)
             found.gone += one.gone
             found.put += one.put
             found.was += one.was
+    if write:
+        save_stops(conn, [(stop.scope, stop.from_at) for stop in found.gone], found.put)
     return found
 
 
@@ -69,7 +71,7 @@ class _AtLine:
         return station is not None and post in {station.machine, station.code}
 
 
-def _book_line(conn: Connection, plants: Plants, at_line: _AtLine, since: int) -> Difference[Stop]:
+def _line_difference(conn: Connection, plants: Plants, at_line: _AtLine, since: int) -> Difference[Stop]:
     begun = last_running(conn, dict.fromkeys(at_line.posts, since))
     rewrite = {post: begun.get(post, EVER) for post in at_line.posts}
     first = max(min(rewrite.values(), default=since) - BUBBLE_US, EVER)
@@ -80,11 +82,8 @@ def _book_line(conn: Connection, plants: Plants, at_line: _AtLine, since: int) -
     stops = _stops(plants, at_line, stands, said)
     rewrite[at_line.line.code] = rewrite.get(at_line.output, since)
     stored = load_stops(conn, {scope: (at, FOREVER) for scope, at in rewrite.items()})
-    found = difference(
-        stored, [stop for stop in stops if stop.from_at >= rewrite[stop.scope]], key=lambda s: (s.scope, s.from_at)
-    )
-    save_stops(conn, [(stop.scope, stop.from_at) for stop in found.gone], found.put)
-    return found
+    should = [stop for stop in stops if stop.from_at >= rewrite[stop.scope]]
+    return difference(stored, should, key=lambda stop: (stop.scope, stop.from_at))
 
 
 def _stops(plants: Plants, at_line: _AtLine, stands: Mapping[str, list[Run]], said: Iterable[Entry]) -> list[Stop]:
