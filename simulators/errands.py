@@ -84,6 +84,7 @@ class _Errand:
 
     row: Body
     at: int
+    put_down: bool = False
 
 
 class Handler:
@@ -118,6 +119,9 @@ class Handler:
         errand.at = now + round(BRING_MINUTES[1] * MINUTE_MS)
         if quantity <= 0:
             return
+        if self.door is not None and not errand.put_down:
+            self.door.deliver(row["location"], row["item"], float(quantity))
+            errand.put_down = True
         once = str(uuid5(self._identity, f"deliver/{row['id']}"))
         body = {"quantity": str(quantity), "from_location": store, "at": to_iso(now), "client_id": once}
         try:
@@ -125,8 +129,6 @@ class Handler:
         except Refused as refused:
             print(f"delivering call-off {row['id']} was refused: {refused}", flush=True)
             return
-        if self.door is not None:
-            self.door.deliver(row["location"], row["item"], float(quantity))
         print(
             f"{to_iso(now)} {quantity.normalize():f} of {row['item']} brought from {store} to {row['location']}",
             flush=True,
