@@ -3,9 +3,9 @@
     child = Child()
     outcome = child.work(Task(problem, Params(time_limit_s=5.0)), look=lambda told: False)
 
-The child has its libraries loaded before the first task, runs niced, tells of better plans as it finds them, and ends
-with its parent. Whatever happens to it (killed, out of memory, stuck), the parent has the best plan it was told of, and
-the next task finds a new child.
+The child has its libraries loaded before the first task, runs niced unless people wait for it, tells of better plans as
+it finds them, and ends with its parent. Whatever happens to it (killed, out of memory, stuck), the parent has the best
+plan it was told of, and the next task finds a new child.
 """
 
 from __future__ import annotations
@@ -30,10 +30,12 @@ GRACE_S = 1.0
 """How long after its time limit a child may still answer before it is killed."""
 PER_ORDER_S = 0.002
 """What a child may take, beyond its time limit, for what is not search: reading, timing, writing."""
+REPAIR_S_MAX = 20.0
 READY_S_MAX = 60.0
 LOOK_S = 0.05
 TELL_EVERY_S = 0.2
 NICENESS = 5
+"""Of a child nobody waits for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,7 +112,8 @@ class _FallenError(Exception):
 class Child:
     """One solver process, started when first needed and again when it fell."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, niceness: int = NICENESS) -> None:
+        self._niceness = niceness
         self._process: subprocess.Popen[bytes] | None = None
         self._pipe: Connection | None = None
         self._ready = False
@@ -128,7 +131,7 @@ class Child:
         ours, theirs = socket.socketpair()
         with theirs:
             self._process = subprocess.Popen(
-                [sys.executable, "-m", "scheduler.child", str(theirs.fileno())],
+                [sys.executable, "-m", "scheduler.child", str(theirs.fileno()), str(self._niceness)],
                 pass_fds=[theirs.fileno()],
                 stdin=subprocess.DEVNULL,
                 start_new_session=True,
@@ -194,7 +197,9 @@ class Child:
         return self._due(task) if self._ready else mono() + READY_S_MAX
 
     def _due(self, task: Task) -> float:
-        return mono() + task.params.time_limit_s + GRACE_S + PER_ORDER_S * len(task.problem.orders)
+        """A repair is so much work and no more, however long that takes on a busy machine."""
+        limit = REPAIR_S_MAX if task.repair else task.params.time_limit_s + PER_ORDER_S * len(task.problem.orders)
+        return mono() + limit + GRACE_S
 
     def close(self) -> None:
         """End the process at once."""
@@ -256,8 +261,8 @@ def _repaired(problem: Problem, tries: int) -> Plan:
 
 
 def main() -> None:
-    """The child's own beginning: `python -m scheduler.child FD`."""
-    os.nice(NICENESS)
+    """The child's own beginning: `python -m scheduler.child FD NICENESS`."""
+    os.nice(int(sys.argv[2]))
     try:
         serve(Connection(int(sys.argv[1])))
     except (OSError, EOFError):

@@ -49,7 +49,10 @@ def main(settings: Settings) -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stopping.set())
     pool = open_pool(settings.database_url, name="planner", size_max=4)
-    desks = [Desk(settings.database_url, pool, kinds, stopping) for kinds in (INTERACTIVE, BACKGROUND)]
+    desks = [
+        Desk(settings.database_url, pool, INTERACTIVE, stopping, child=Child(niceness=0)),
+        Desk(settings.database_url, pool, BACKGROUND, stopping),
+    ]
     threads = [threading.Thread(target=desk.run, name=f"desk {desk.kinds[0]}") for desk in desks]
     try:
         for thread in threads:
