@@ -146,6 +146,26 @@ def load(
     print(json.dumps(result.as_json()))
 
 
+@app.command("opcua-load")
+def opcua_load(
+    *,
+    port: Annotated[int, typer.Option()] = 4840,
+    nodes: Annotated[int, typer.Option()] = 1000,
+    rate: Annotated[float, typer.Option(help="Values written a second, over all nodes.")] = 1000.0,
+    seconds: Annotated[float, typer.Option()] = 10.0,
+    speed: Speed = 1.0,
+    plant_at: PlantAt = "",
+    wall_at: WallAt = "",
+) -> None:
+    """Be an OPC UA server whose nodes count at a fixed rate; prints {"ready", "url"}, then what was written as JSON."""
+    import asyncio
+
+    from simulators.opcua_load import serve
+
+    clock = anchor(plant_at, wall_at, speed)
+    print(json.dumps(asyncio.run(serve(port, clock, nodes=nodes, rate=rate, seconds=seconds))))
+
+
 @app.command("load-plant")
 def load_plant(
     *,
@@ -153,13 +173,15 @@ def load_plant(
     tags: Annotated[int, typer.Option()] = 200,
     prefix: Annotated[str, typer.Option()] = "load",
     signal: Annotated[str, typer.Option(help="good_total, or value:NAME for process values.")] = "good_total",
+    opcua_url: Annotated[str, typer.Option(help="The tags of `opcua-load` instead, at this address.")] = "",
 ) -> None:
-    """Print the plant model whose tags are what `load` publishes."""
+    """Print the plant model whose tags are what `load` publishes, or `opcua-load` serves."""
     import tomli_w
 
     from simulators import plants
 
-    print(tomli_w.dumps(plants.load_plant(mqtt_url, tags, prefix, signal)))
+    model = plants.opcua_load_plant(opcua_url, tags) if opcua_url else plants.load_plant(mqtt_url, tags, prefix, signal)
+    print(tomli_w.dumps(model))
 
 
 @app.command("plants")

@@ -89,16 +89,34 @@ def write(files: Files, folder: Path) -> None:
 
 def load_plant(url: str, tags: int, prefix: str = "load", signal: str = "good_total") -> Row:
     """The plant model of `load.publish`: one line, a machine for each tag; `signal` may be `value:NAME` as well."""
-    plant = _frame("LOAD", "Load")
-    plant["line"] = [{"code": "LOAD", "name": _name("负载", "Load"), "shifts": ["A"], "counts_at": "LOAD-0"}]
-    plant["source"] = [{"code": "load", "kind": "mqtt", "url": url, "client_id": "takt-load"}]
-    plant["machine"] = [{"code": f"LOAD-{number}", "line": "LOAD", "position": number + 1} for number in range(tags)]
-    plant["station"] = [{"code": "LOAD-0", "line": "LOAD", "machine": "LOAD-0"}]
+    plant = _load_frame({"code": "load", "kind": "mqtt", "url": url, "client_id": "takt-load"}, tags)
     where = {"path": "v", "time_path": "ts", "sequence_path": "seq"}
     plant["tag"] = [
         {"machine": f"LOAD-{number}", "signal": signal, "source": "load", "topic": f"{prefix}/{number}", **where}
         for number in range(tags)
     ]
+    return plant
+
+
+def opcua_load_plant(url: str, tags: int) -> Row:
+    """The plant model of `opcua_load.serve`: one line, a machine for each node."""
+    plant = _load_frame({"code": "load", "kind": "opcua", "url": url}, tags)
+    node = "nsu=urn:takt:sim;s=LOAD-{}.Good"
+    plant["tag"] = [
+        {"machine": f"LOAD-{number}", "signal": "good_total", "source": "load", "node": node.format(number)}
+        for number in range(tags)
+    ]
+    return plant
+
+
+def _load_frame(source: Row, machines: int) -> Row:
+    plant = _frame("LOAD", "Load")
+    plant["line"] = [{"code": "LOAD", "name": _name("负载", "Load"), "shifts": ["A"], "counts_at": "LOAD-0"}]
+    plant["source"] = [source]
+    plant["machine"] = [
+        {"code": f"LOAD-{number}", "line": "LOAD", "position": number + 1} for number in range(machines)
+    ]
+    plant["station"] = [{"code": "LOAD-0", "line": "LOAD", "machine": "LOAD-0"}]
     return plant
 
 

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import time
 from collections import defaultdict
 from pathlib import Path
+from typing import Any
 
 import paho.mqtt.client as paho
+import tomli_w
+from asyncua import Client
 from paho.mqtt.enums import CallbackAPIVersion
 
 from mes.formats.plant_file import read_plant
-from simulators import load, plantfile, plants, world
+from mes.host.processes import free_port
+from simulators import load, opcua_load, plantfile, plants, world
 from simulators.instants import Anchor, from_iso
 from simulators.truth import Truth
 from simulators.wire import address
@@ -51,12 +56,48 @@ def test_every_message_is_acknowledged_and_numbered(mqtt_url: str) -> None:
 
 def test_the_load_plant_is_a_plant() -> None:
     """The product accepts the model whose tags the publisher feeds."""
-    import tomli_w
-
     for signal in ("good_total", "value:load"):
         plant = read_plant(tomli_w.dumps(plants.load_plant("mqtt://127.0.0.1:1883", 20, signal=signal)))
         assert plant.faults() == []
         assert [tag.topic for tag in plant.tag][:2] == ["load/0", "load/1"]
+
+
+def test_nodes_that_count_miss_nothing() -> None:
+    """Each node's values are consecutive up to the last one written, and the product accepts the tags' model."""
+    port = free_port(None)
+    heard: dict[str, list[int]] = defaultdict(list)
+
+    class Ear:
+        def datachange_notification(self, node: Any, value: Any, _data: Any) -> None:
+            heard[node.nodeid.Identifier.removesuffix(".Good")].append(value)
+
+    async def scene() -> dict[str, Any]:
+        anchor = Anchor(from_iso("2026-01-05T00:00:00Z"), time.time(), 1)
+        serving = asyncio.create_task(opcua_load.serve(port, anchor, nodes=20, rate=400, seconds=2.0))
+        client = Client(f"opc.tcp://127.0.0.1:{port}/")
+        async with asyncio.timeout(60):
+            while True:
+                try:
+                    await client.connect()
+                    break
+                except OSError:
+                    await asyncio.sleep(0.05)
+        index = await client.get_namespace_index("urn:takt:sim")
+        subscription = await client.create_subscription(50, Ear())
+        nodes = [client.get_node(f"ns={index};s=LOAD-{k}.Good") for k in range(20)]
+        await subscription.subscribe_data_change(nodes, queuesize=1000)
+        await asyncio.sleep(0)
+        result = await serving
+        await client.disconnect()
+        return result
+
+    result = asyncio.run(scene())
+    for machine, last in result["last"].items():
+        values = heard[machine]
+        assert values == list(range(values[0], last + 1))
+    plant = read_plant(tomli_w.dumps(plants.opcua_load_plant(f"opc.tcp://127.0.0.1:{port}", 20)))
+    assert plant.faults() == []
+    assert [tag.at["node"] for tag in opcua_load.tags(20)] == [tag.node for tag in plant.tag]
 
 
 def test_a_generated_plant_is_a_plant_and_works(tmp_path: Path) -> None:
