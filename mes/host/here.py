@@ -32,7 +32,8 @@ def settings_here(settings: Settings | None = None) -> Settings:
     running = _running(settings.home)
     changes: dict[str, object] = {}
     if not settings.database_url:
-        changes |= {"home": Path(running["home"])} if running else {}
+        if running:
+            changes |= {"home": Path(running["home"]), "http_host": running["host"], "http_port": int(running["port"])}
         changes["database_url"] = running["database_url"] if running else _database_url(settings)
     if not settings.mqtt_url:
         changes["mqtt_url"] = running["mqtt_url"] if running else _mqtt_url(settings)
@@ -42,7 +43,10 @@ def settings_here(settings: Settings | None = None) -> Settings:
 @contextmanager
 def announced(home: Path, here: Settings) -> Iterator[None]:
     """Tell other commands where we run, as long as we run; the caller holds `RUN_LOCK` in `home`."""
-    told = {"home": str(here.home), "database_url": here.database_url, "mqtt_url": here.mqtt_url}
+    told = {
+        "home": str(here.home), "database_url": here.database_url, "mqtt_url": here.mqtt_url,
+        "host": here.http_host, "port": str(here.http_port),
+    }  # fmt: skip
     make_folder(home)
     write_whole(home / RUNNING, json.dumps(told), mode=0o600)
     try:

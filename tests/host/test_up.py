@@ -88,6 +88,7 @@ def test_other_commands_mean_what_runs_here(tmp_path: Path) -> None:
     with locked(tmp_path / here.RUN_LOCK, busy="busy", wait_s=0), here.announced(tmp_path, demo):
         found = here.settings_here(settings)
         assert (found.home, found.database_url, found.mqtt_url) == (demo.home, demo.database_url, demo.mqtt_url)
+        assert found.http_url == demo.http_url
         given = settings.model_copy(update={"database_url": "postgresql://z/mine"})
         assert here.settings_here(given).database_url == "postgresql://z/mine"
     with pytest.raises(SetupError, match="There is no database"):
