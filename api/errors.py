@@ -169,7 +169,7 @@ async def _on_mes_error(request: Request, error: Exception) -> JSONResponse:
 
 async def _on_invalid(request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, RequestValidationError)
-    faults = faults_of(error.errors(), within="body")
+    faults = faults_of(error.errors(), within="body", document=error.body)
     return problem_of(InputError("What was sent is not valid", faults=faults))
 
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from datetime import date
+from typing import Annotated, Literal
 
 from fastapi import APIRouter, Query
 
@@ -10,10 +11,14 @@ from api.deps import Calling, Door
 from api.security.guard import needs
 from api.wire import Cursor, Limit, Page, cursor_key, instant_of, page_of
 from mes.domain.fields import Instant
-from mes.store.screens import api_tracking
+from mes.errors import Fault, InputError, NotFoundError
+from mes.store.screens import api_kpis, api_tracking
+from mes.store.screens.api_kpis import KpiLine
 from mes.store.screens.api_tracking import ReportLine, SpanLine, StopLine
+from mes.store.screens.plant import post_of
 
 router = APIRouter(prefix="/api/v1", route_class=Door, tags=["tracking"])
+KPI_DAYS_MAX = 400
 LineFilter = Annotated[str | None, Query(description="only of this line")]
 From = Annotated[Instant, Query(alias="from", description="ending after")]
 To = Annotated[Instant, Query(alias="to", description="starting before")]
@@ -91,6 +96,32 @@ def list_production_reports(
         limit=limit + 1,
     )
     return page_of(rows, limit, lambda row: (row.id,))
+
+
+@router.get("/kpis", **needs("tracking:read"))
+def list_kpis(
+    call: Calling,
+    *,
+    machine: Annotated[str | None, Query(description="of this machine or counting station")] = None,
+    line: Annotated[str | None, Query(description="of this line, by where it counts")] = None,
+    area: Annotated[str | None, Query(description="of this area's lines together")] = None,
+    from_day: Annotated[date, Query(alias="from", description="first shift-day")],
+    to_day: Annotated[date, Query(alias="to", description="last shift-day, included")],
+    by: Annotated[Literal["shift", "day"], Query()] = "day",
+) -> list[KpiLine]:
+    """KPIs of a machine, a line, an area or everything, by shift or day, with the elements they are made of."""
+    if (to_day - from_day).days > KPI_DAYS_MAX:
+        fault = Fault("query/to", "too_long", f"is more than {KPI_DAYS_MAX} days after from")
+        raise InputError("That is too long a stretch", faults=(fault,))
+    plant = call.plant()
+    if machine is not None:
+        posts = _machines(call, machine, None)
+    else:
+        lines = [one for one in plant.line if line in (None, one.code) and area in (None, one.area)]
+        posts = [post_of(plant, one.counts_at) for one in lines if call.sees(one.code)]
+    if not posts:
+        raise NotFoundError(f"There is no {machine or line or area or 'line'}")
+    return api_kpis.list_kpis(call.conn, posts=posts, from_day=from_day, to_day=to_day, by=by)
 
 
 def _machines(call: Calling, machine: str | None, line: str | None) -> list[str]:

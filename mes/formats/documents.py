@@ -73,7 +73,7 @@ def _read(kind: Kind, rows: list[int], document: dict[str, Any]) -> Read:
     try:
         read = _SHAPES[kind].validate_python(document)
     except ValidationError as error:
-        return Read(tuple(rows), None, (*missing, *faults_of(error.errors(include_url=False))))
+        return Read(tuple(rows), None, (*missing, *faults_of(error.errors(include_url=False), document=document)))
     return Read(tuple(rows), None if missing else read, tuple(missing))
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 from mes.errors import Fault
@@ -16,22 +16,37 @@ CODES = {
 }
 
 
-def faults_of(errors: Iterable[Any], *, within: str | None = None) -> tuple[Fault, ...]:
-    """Faults of pydantic's `errors()`.
+def faults_of(errors: Iterable[Any], *, within: str | None = None, document: Any = None) -> tuple[Fault, ...]:
+    """Faults of pydantic's `errors()`; `document` is what was read.
 
-    `within` names what the documents stand in (`body`): its fields get JSON pointers, and what is found elsewhere
+    `within` names what the document stands in (`body`): its fields get JSON pointers, and what is found elsewhere
     `query/limit` and the like. None: every place is a field of the document.
     """
-    return tuple(_fault(item, within) for item in errors)
+    return tuple(_fault(item, within, document) for item in errors)
 
 
-def _fault(item: Any, within: str | None) -> Fault:
-    path = [str(part) for part in item["loc"] if not str(part).startswith(("tuple[", "function-", "dataclass-"))]
-    if within is not None:
-        where, path = path[0], path[1:]
-    pointer = "".join(f"/{part.replace('~', '~0').replace('/', '~1')}" for part in path)
-    if within is not None and where != within:
-        pointer = where + pointer
+def _fault(item: Any, within: str | None, document: Any) -> Fault:
+    where, path = ("", list(item["loc"])) if within is None else (str(item["loc"][0]), list(item["loc"][1:]))
+    inside = within is None or where == within
+    if inside:
+        path = list(_fields(path, document, missing=str(item["type"]).startswith("missing")))
+    pointer = "".join(f"/{str(part).replace('~', '~0').replace('/', '~1')}" for part in path)
     code = CODES.get(item["type"], item["type"])
     sentence = str(item["msg"]).removeprefix("Value error, ")
-    return Fault(pointer, code, f"{path[-1] if path else within or 'document'}: {sentence}")
+    name = path[-1] if path else within or "document"
+    return Fault(pointer if inside else where + pointer, code, f"{name}: {sentence}")
+
+
+def _fields(path: list[Any], document: Any, *, missing: bool) -> Iterator[Any]:
+    """The parts of a place that are in the document; pydantic also names the alternatives it tried."""
+    for n, part in enumerate(path):
+        here = document[part] if _has(document, part) else None
+        if _has(document, part) or (missing and n == len(path) - 1):
+            yield part
+            document = here
+
+
+def _has(document: Any, part: Any) -> bool:
+    if isinstance(document, dict):
+        return part in document
+    return isinstance(document, list | tuple) and isinstance(part, int) and part < len(document)
