@@ -19,7 +19,7 @@ import psycopg
 import pytest
 from psycopg import sql
 
-from mes.host import mosquitto, timescale
+from mes.host import mosquitto, processes, timescale
 from mes.host.files import free_mb
 from mes.settings import load_settings
 
@@ -35,10 +35,20 @@ def _quickest_disk() -> Path | None:
     return memory if memory.is_dir() and os.access(memory, os.W_OK) and free_mb(memory) > 2000 else None
 
 
+def _sweep(disk: Path) -> None:
+    """Remove what killed test runs left: each folder bears the pid of its run."""
+    for left in disk.glob("takt-test-*-*"):
+        pid = left.name.split("-")[2]
+        if pid.isdigit() and not processes.alive(int(pid)):
+            shutil.rmtree(left, ignore_errors=True)
+
+
 @pytest.fixture(scope="session")
 def servers_home() -> Iterator[Path]:
     """A folder the servers' own user can reach (pytest's are closed to others), removed at the end."""
-    home = Path(tempfile.mkdtemp(prefix="takt-test-", dir=_quickest_disk()))
+    disk = _quickest_disk() or Path(tempfile.gettempdir())
+    _sweep(disk)
+    home = Path(tempfile.mkdtemp(prefix=f"takt-test-{os.getpid()}-", dir=disk))
     home.chmod(0o711)
     yield home
     shutil.rmtree(home, ignore_errors=True)
