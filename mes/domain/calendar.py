@@ -87,11 +87,13 @@ def shift_at(plant: Plant, line: str, at: datetime) -> ShiftWindow | None:
 
 
 def teams_on(plant: Plant, line: str, shift_day: date, shift: str) -> tuple[str, ...]:
-    """The teams whose pattern puts them on a shift."""
+    """The teams whose pattern, which repeats from its anchor on, puts them on a shift."""
     return tuple(
         team.code
         for team in plant.team
-        if line in team.lines and team.pattern[(shift_day - team.anchor_on).days % len(team.pattern)] == shift
+        if line in team.lines
+        and shift_day >= team.anchor_on
+        and team.pattern[(shift_day - team.anchor_on).days % len(team.pattern)] == shift
     )
 
 
