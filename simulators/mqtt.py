@@ -26,7 +26,7 @@ from simulators.wire import address
 
 KEEPALIVE_S = 15
 INFLIGHT_MAX = 100
-DRAIN_S = 2.0
+DRAIN_S = 4.0
 
 
 @dataclass(slots=True)
@@ -82,6 +82,11 @@ class MqttGateway:
         client.connect_async(*address(self.source.url, 1883), KEEPALIVE_S)
         client.loop_start()
         await self.send(now)
+
+    @property
+    def online(self) -> bool:
+        """Whether the broker has taken the connection."""
+        return self._client is not None and self._client.is_connected()
 
     def _connected(self, client: paho.Client, *_: Any) -> None:
         client.publish(self._online, '{"online":true}', qos=1, retain=True)

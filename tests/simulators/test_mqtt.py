@@ -83,6 +83,7 @@ def test_one_message_per_topic_and_instant(mqtt_url: str, name: str) -> None:
 
     async def scene() -> None:
         await gateway.start([Published(AT, "M1", "good_total", 7), Published(AT, "M1", "reject_total", 1)])
+        await asyncio.to_thread(wait, lambda: gateway.online)
         await gateway.send(
             [
                 Published(AT + 5, "M1", "state", "run"),
@@ -114,6 +115,7 @@ def test_a_late_listener_gets_the_state_from_the_broker(mqtt_url: str, name: str
 
     async def scene() -> None:
         await gateway.start([Published(AT, "M1", "state", "run"), Published(AT, "M1", "good_total", 7)])
+        await asyncio.to_thread(wait, lambda: gateway.online)
         await gateway.stop()
 
     asyncio.run(scene())
