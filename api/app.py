@@ -6,6 +6,7 @@ api.app.main(settings)        serve it until SIGTERM, then finish what is under 
 
 from __future__ import annotations
 
+import signal
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
@@ -105,4 +106,11 @@ def server(app: FastAPI, *, host: str, port: int) -> uvicorn.Server:
 
 def main(settings: Settings) -> None:
     """Serve until SIGTERM or SIGINT."""
-    server(create(settings), host=settings.http_host, port=settings.http_port).run()
+    serving = server(create(settings), host=settings.http_host, port=settings.http_port)
+
+    def leave(*_: object) -> None:
+        serving.should_exit = True
+
+    for name in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(name, leave)
+    serving.run()
