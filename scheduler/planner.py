@@ -12,6 +12,7 @@ import secrets
 import signal
 import socket
 import threading
+from concurrent.futures import FIRST_COMPLETED, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -44,23 +45,21 @@ log = structlog.get_logger(__name__)
 
 
 def main(settings: Settings) -> None:
-    """Plan until SIGTERM or SIGINT."""
+    """Plan until SIGTERM or SIGINT. What fells one desk ends the process, so that whoever watches it starts it anew."""
     stopping = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stopping.set())
-    pool = open_pool(settings.database_url, name="planner", size_max=4)
-    desks = [
-        Desk(settings.database_url, pool, INTERACTIVE, stopping, child=Child(niceness=0)),
-        Desk(settings.database_url, pool, BACKGROUND, stopping),
-    ]
-    threads = [threading.Thread(target=desk.run, name=f"desk {desk.kinds[0]}") for desk in desks]
-    try:
-        for thread in threads:
-            thread.start()
-        for thread in threads:
-            thread.join()
-    finally:
-        pool.close()
+    with open_pool(settings.database_url, name="planner", size_max=4) as pool:
+        desks = [
+            Desk(settings.database_url, pool, INTERACTIVE, stopping, child=Child(niceness=0)),
+            Desk(settings.database_url, pool, BACKGROUND, stopping),
+        ]
+        with ThreadPoolExecutor(len(desks), thread_name_prefix="desk") as threads:
+            working = [threads.submit(desk.run) for desk in desks]
+            wait(working, return_when=FIRST_COMPLETED)
+            stopping.set()
+            for desk_done in working:
+                desk_done.result()
 
 
 class _LostError(Exception):
@@ -83,17 +82,19 @@ class Desk:
         ear = Ear(self.url, ("plan",), name=f"planner {self.kinds[0]}")
         self.child.warm()
         away = False
-        while not self.stopping.is_set():
-            try:
-                while self.work_once():
+        try:
+            while not self.stopping.is_set():
+                try:
+                    while self.work_once():
+                        away = self._say(away, None)
+                    ear.hear(self._wait_s())
                     away = self._say(away, None)
-                ear.hear(self._wait_s())
-                away = self._say(away, None)
-            except (UnavailableError, *AWAY) as error:
-                away = self._say(away, error)
-                self.stopping.wait(AWAY_S)
-        ear.close()
-        self.child.close()
+                except (UnavailableError, *AWAY) as error:
+                    away = self._say(away, error)
+                    self.stopping.wait(AWAY_S)
+        finally:
+            ear.close()
+            self.child.close()
 
     def work_once(self, run_id: int | None = None) -> bool:
         """Claim a run that is due (or that one), answer it; False when there is none."""

@@ -358,6 +358,13 @@ def test_the_process_answers_and_drains(planner, start):
     assert process.wait(WAIT_S) == 0
 
 
+def test_a_desk_that_falls_ends_the_process(planner, start):
+    """A schema the planner does not understand ends it, instead of leaving a process that does nothing."""
+    planner.site.conn.execute("alter table plan_run rename to plan_run_of_tomorrow")
+    planner.site.conn.commit()
+    assert start().wait(WAIT_S) == 1
+
+
 def test_a_killed_planner_leaves_the_published_plan(planner, start):
     """kill -9 while it plans: the published plan stands, nothing half is left, and another planner answers the run."""
     planner.site.order("1", "P1", 120, at(20))
