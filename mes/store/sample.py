@@ -87,9 +87,9 @@ def _word(value: Value) -> bytes:
 
 def row_of(sample: Sample, *, received_at: datetime) -> bytes:
     """A sample as a row."""
-    times = (None if t is None else micros(t) for t in (sample.source_at, sample.server_at))
+    source_at, server_at = (None if t is None else micros(t) for t in (sample.source_at, sample.server_at))
     at, received = micros(sample.at), micros(received_at)
-    return row(sample.tag_id, at, sample.value, sample.quality, sample.identity, *times, received)
+    return row(sample.tag_id, at, sample.value, sample.quality, sample.identity, source_at, server_at, received)
 
 
 def split_rows(packed: bytes) -> list[bytes]:

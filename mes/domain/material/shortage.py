@@ -27,7 +27,7 @@ def advance(opens: Opens, at: int, us: int) -> int:
     left = us
     for start, end in opens:
         passes = end - max(start, at)
-        if 0 < passes and left <= passes:
+        if passes > 0 and left <= passes:
             return max(start, at) + left
         left -= max(0, passes)
     last = opens[-1][1] if opens else at

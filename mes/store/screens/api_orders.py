@@ -116,10 +116,10 @@ def _steps(conn: Connection, order_ids: Sequence[int]) -> dict[int, list[Operati
         {"ids": list(order_ids)},
     ).fetchall()
     found: dict[int, list[OperationProgress]] = defaultdict(list)
-    for index, (order_id, *figures) in enumerate(rows):
+    for index, (order_id, seq, entered, good, reject, reworked, scrap) in enumerate(rows):
         following = rows[index + 1] if index + 1 < len(rows) and rows[index + 1][0] == order_id else None
-        wip = max(0, figures[2] - following[2]) if following else 0
-        found[order_id].append(OperationProgress(*figures, wip=wip))
+        wip = max(0, good - following[2]) if following else 0
+        found[order_id].append(OperationProgress(seq, entered, good, reject, reworked, scrap, wip))
     return found
 
 
