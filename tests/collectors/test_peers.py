@@ -1,0 +1,177 @@
+"""Devices of other makes, through faults: node-opcua as OPC UA server, sparkplug-client as Sparkplug edge node."""
+
+from __future__ import annotations
+
+import shutil
+import signal
+import subprocess
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from collectors.look import browse
+from collectors.opcua.security import Pki
+from mes.domain.plant import Source
+from mes.host.processes import free_port
+from mes.settings import Settings, load_settings
+from tests.collectors.conftest import Plant, Proxy, Start, eventually, plant_document
+
+pytestmark = pytest.mark.peers
+HERE = Path(__file__).parents[1] / "peers"
+
+
+def installed(name: str) -> Path:
+    """A folder with the peer's program and its packages, installed once."""
+    folder = load_settings().cache / "peers" / name
+    if not (folder / "node_modules").exists():
+        folder.mkdir(parents=True, exist_ok=True)
+        for file in (HERE / name).iterdir():
+            shutil.copy(file, folder)
+        argv = ["npm", "install", "--no-audit", "--no-fund", "--ignore-scripts"]
+        subprocess.run(argv, cwd=folder, check=True, capture_output=True, timeout=900)
+    for file in (HERE / name).iterdir():
+        shutil.copy(file, folder)
+    return folder
+
+
+class Peer:
+    """A program that answers each line with `ok`."""
+
+    def __init__(self, name: str, *words: str) -> None:
+        folder = installed(name)
+        (program,) = (HERE / name).glob("*.js")
+        argv = ["node", str(folder / program.name), *words]
+        self.process = subprocess.Popen(
+            argv, cwd=folder, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
+        )
+        self.wait_for("ready")
+
+    def wait_for(self, word: str) -> None:
+        assert self.process.stdout is not None
+        for line in self.process.stdout:
+            if line.strip() == word:
+                return
+        self.kill()
+        raise AssertionError("the peer ended")
+
+    def tell(self, *words: object) -> None:
+        assert self.process.stdin is not None
+        self.process.stdin.write(" ".join(map(str, words)) + "\n")
+        self.process.stdin.flush()
+        self.wait_for("ok")
+
+    def kill(self) -> None:
+        if self.process.poll() is None:
+            self.process.send_signal(signal.SIGKILL)
+        self.process.communicate()
+
+
+@pytest.fixture
+def peer() -> Iterator[Callable[..., Peer]]:
+    """Start peers; killed at the end."""
+    started: list[Peer] = []
+
+    def start(name: str, *words: str) -> Peer:
+        started.append(Peer(name, *words))
+        return started[-1]
+
+    yield start
+    for program in started:
+        program.kill()
+
+
+def document(port: int, **more: Any) -> dict[str, Any]:
+    source = {"code": "plc", "kind": "opcua", "url": f"opc.tcp://127.0.0.1:{port}/peer", "publishing_ms": 100, **more}
+    names = {"good_total": "Good", "state": "State"} | {f"value:v{n}": f"v{n}" for n in range(250)}
+    tags = [{"machine": "M1", "signal": s, "node": f"nsu=urn:takt:peer;s={n}"} for s, n in names.items()]
+    return plant_document(source, tags)
+
+
+def test_node_opcua_through_limits_cut_and_kill(
+    plant: Plant, collect: Start, peer: Callable[..., Peer], proxied: Callable[[str, int], Proxy], tmp_path: Path
+) -> None:
+    """252 items in calls of 100, a burst whole, a cut without loss, kill -9 and restart."""
+    port = free_port()
+    server = peer("node-opcua", str(port), str(tmp_path / "pki"))
+    proxy = proxied("127.0.0.1", port)
+    plant.apply(document(proxy.port))
+    collect()
+    assert eventually(lambda: plant.rows("select count(distinct tag_id) from value_sample") == [(250,)])
+    server.tell("burst", "Good", 15)
+    assert eventually(lambda: plant.values("M1/good_total")[-14:] == list(range(1, 15)))
+    proxy.set("cut")
+    assert eventually(lambda: plant.state("plc") == "lost")
+    server.tell("burst", "Good", 20)
+    proxy.set("pass")
+    assert eventually(lambda: plant.values("M1/good_total")[-19:] == list(range(1, 20)))
+    server.kill()
+    assert eventually(lambda: plant.rows("select why from gap where to_at is null"))
+    again = peer("node-opcua", str(port), str(tmp_path / "pki"))
+    again.tell("set", "Good", 500)
+    assert eventually(lambda: 500 in plant.values("M1/good_total"))
+    assert eventually(lambda: not plant.rows("select from gap where to_at is null"))
+
+
+def test_node_opcua_encrypted_with_password(
+    plant: Plant, collect: Start, peer: Callable[..., Peer], settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Refused until its certificate is accepted; then SignAndEncrypt with user and password."""
+    monkeypatch.setenv("PEER_PASSWORD", "secret")
+    port = free_port()
+    server = peer("node-opcua", str(port), str(settings.home / "peer"))
+    secure = {"security": "Basic256Sha256/SignAndEncrypt", "user": "mes", "password_env": "PEER_PASSWORD"}
+    plant.apply(document(port, **secure))
+    first = collect()
+    assert eventually(lambda: plant.state("plc") == "refused")
+    first.stop()
+    pki = Pki(settings.home / "pki")
+    (thumb,) = pki.rejected()
+    pki.trust(thumb)
+    assert eventually(lambda: plant.state("plc") == "stopped")
+    collect()
+    server.tell("set", "Good", 7)
+    assert eventually(lambda: 7 in plant.values("M1/good_total"))
+
+
+def test_node_opcua_rejects_us_and_we_say_so(
+    plant: Plant, collect: Start, peer: Callable[..., Peer], settings: Settings, tmp_path: Path
+) -> None:
+    """A server that does not trust our certificate: said as a matter of certificates."""
+    port = free_port()
+    peer("node-opcua", str(port), str(tmp_path / "pki"), "strict")
+    plant.apply(document(port, security="Basic256Sha256/SignAndEncrypt"))
+    first = collect()
+    assert eventually(lambda: plant.state("plc") == "refused")
+    first.stop()
+    pki = Pki(settings.home / "pki")
+    (thumb,) = pki.rejected()
+    pki.trust(thumb)
+    assert eventually(lambda: plant.state("plc") == "stopped")
+    collect()
+    assert eventually(lambda: plant.state("plc") == "refused")
+    assert plant.health("plc")["detail"].startswith("certificate:")
+
+
+def test_packml_of_node_opcua_is_recognised(peer: Callable[..., Peer], tmp_path: Path) -> None:
+    """The PackML object of the companion nodeset is offered with its preset."""
+    port = free_port()
+    peer("node-opcua", str(port), str(tmp_path / "pki"))
+    source = Source("plc", "opcua", f"opc.tcp://127.0.0.1:{port}/peer")
+    offers = browse(source, Settings(home=tmp_path), glob="Filler1/*", seconds=1, say=lambda _count: None)
+    assert ("Filler1", "packml") in {(offer.machine, offer.preset) for offer in offers}
+
+
+def test_sparkplug_client_is_heard(plant: Plant, collect: Start, peer: Callable[..., Peer], mqtt_url: str) -> None:
+    """Birth, data, death and rebirth of an edge node we did not write."""
+    tag = {"machine": "M1", "signal": "good_total", "group": "peer", "edge": "E", "device": "D", "metric": "good"}
+    plant.apply(plant_document({"code": "spb", "kind": "sparkplug", "url": mqtt_url, "client_id": "peer"}, [tag]))
+    edge = peer("sparkplug", mqtt_url, "peer")
+    collect()
+    assert eventually(lambda: plant.values("M1/good_total") == [0])
+    edge.tell("count")
+    edge.tell("count")
+    assert eventually(lambda: plant.values("M1/good_total") == [0, 1, 2])
+    edge.tell("stop")
+    assert eventually(lambda: plant.rows("select why from gap where to_at is null") == [("death",)])
