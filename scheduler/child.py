@@ -24,6 +24,7 @@ from mes.clock import mono
 from scheduler.plan import Objective, Plan
 from scheduler.problem import Problem
 from scheduler.repair import TRIES, Edit, repair
+from scheduler.shared import shares_anything
 from scheduler.solve import Params, Progress, solve
 
 GRACE_S = 1.0
@@ -31,6 +32,8 @@ GRACE_S = 1.0
 PER_ORDER_S = 0.002
 """What a child may take, beyond its time limit, for what is not search: reading, timing, writing."""
 REPAIR_S_MAX = 20.0
+SHARED_LOTS_TIMED_MAX = 12_000
+"""Tries times lots of a repair with shared crews or moulds: about a quarter of a second."""
 READY_S_MAX = 60.0
 LOOK_S = 0.05
 TELL_EVERY_S = 0.2
@@ -246,12 +249,19 @@ def _answer(task: Task, pipe: Connection) -> _Done | _Failed:
         if task.carry_on is not None:
             pipe.send(_CarriedOn(_repaired(task.carry_on, tries=0)))
         if task.repair:
-            return _Done(_repaired(task.problem, tries=TRIES))
+            return _Done(_repaired(task.problem, tries=_tries(task.problem)))
         return _Done(solve(task.problem, task.params, _Teller(pipe)))
     except (OSError, EOFError):
         raise
     except Exception:
         return _Failed(traceback.format_exc(limit=-3).strip())
+
+
+def _tries(problem: Problem) -> int:
+    """How much a repair searches: where crews or moulds are shared, every try times all lots anew."""
+    if not shares_anything(problem):
+        return TRIES
+    return min(TRIES, SHARED_LOTS_TIMED_MAX // max(1, len(problem.previous)))
 
 
 def _repaired(problem: Problem, tries: int) -> Plan:

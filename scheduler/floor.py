@@ -66,15 +66,19 @@ def crews_of(calendar: Calendar, now: datetime, until: datetime) -> tuple[Crew, 
 
 
 def _sizes(windows: Iterable[ShiftWindow], size: dict[str, int], now: datetime) -> tuple[tuple[datetime, int], ...]:
-    change: dict[datetime, int] = {now: 0}
+    """People from each instant on. While no shift is on nothing runs, and the size stays as it was."""
+    change: dict[datetime, list[tuple[int, int]]] = {}
     for window in windows:
         people = size.get(window.shift, 0)
-        change[max(window.from_at, now)] = change.get(max(window.from_at, now), 0) + people
-        change[window.to_at] = change.get(window.to_at, 0) - people
-    there, steps = 0, []
+        change.setdefault(max(window.from_at, now), []).append((1, people))
+        change.setdefault(window.to_at, []).append((-1, -people))
+    there = on = 0
+    steps: list[tuple[datetime, int]] = []
     for at in sorted(change):
-        there += change[at]
-        steps.append((at, there))
+        on += sum(shifts for shifts, _ in change[at])
+        there += sum(people for _, people in change[at])
+        if on and (not steps or steps[-1][1] != there):
+            steps.append((at, there))
     return tuple(steps)
 
 

@@ -203,11 +203,18 @@ def test_changeovers_by_family():
 
 
 def test_crews_have_the_size_of_the_shift_that_is_on():
-    """People come with their shift and leave with it."""
+    """People come with their shift; between shifts, when nothing runs, the size stays as it was."""
     crew = Crew("K1", ("L01", "L02"), {"D": 6}, {"L01": 4})
     (asked,) = problem(order(1), plant=replace(PLANT, crew=(crew,))).crews
     assert asked.lines == {"L01": 4, "L02": 1}
-    assert asked.size[:3] == ((at(8), 6), (at(20), 0), (at(8, 1), 6))
+    assert asked.size == ((at(8), 6),)
+    nights = (replace(line("L01"), shifts=("D", "N")), line("L02"))
+    machines, stations = PLANT.machine[:2], PLANT.station[:2]
+    plant = replace(
+        PLANT, line=nights, machine=machines, station=stations, crew=(replace(crew, size={"D": 6, "N": 3}),)
+    )
+    (asked,) = problem(order(1), plant=plant).crews
+    assert asked.size[:4] == ((at(8), 6), (at(20), 3), (at(8, 1), 6), (at(20, 1), 3))
 
 
 def test_moulds_are_handed_on():
