@@ -12,7 +12,7 @@ from typing import Any
 from psycopg.rows import class_row
 
 from mes.domain.calendar import Calendar
-from mes.domain.plant import Name
+from mes.domain.plant import Name, Plant
 from mes.store.pool import Connection
 from mes.store.screens.plant import SiteImage, site_image
 from mes.store.screens.wire import ms, ms_or_none, name_of, quantity
@@ -98,7 +98,7 @@ def show_orders(conn: Connection, calendar: Calendar, at: datetime, lines: froze
     """Orders that are open or were closed lately, most urgent first; of some `lines` alone what those make."""
     rows = _orders(conn, at - DONE_SINCE)
     ids = [row.id for row in rows]
-    steps, uses, messages = _steps(conn, rows), _uses(conn, ids), _messages(conn, rows)
+    steps, uses, messages = _steps(conn, calendar.plant, rows), _uses(conn, ids), _messages(conn, rows)
     images = {f"{row.system}/{row.number}": _order(row, steps[row.id], uses[row.id], messages[row.id]) for row in rows}
     seen = {key: order for key, order in images.items() if lines is None or lines & set(order.lines)}
     return OrdersImage(site=site_image(calendar.plant), orders=seen)
@@ -213,7 +213,7 @@ class _StepRow:
     entered: int
 
 
-def _steps(conn: Connection, orders: Sequence[_OrderRow]) -> dict[int, list[StepImage]]:
+def _steps(conn: Connection, plant: Plant, orders: Sequence[_OrderRow]) -> dict[int, list[StepImage]]:
     """Operations of each order and what was made; operations in a row on the same lines count under the last one."""
     with conn.cursor(row_factory=class_row(_StepRow)) as cur:
         rows = cur.execute(
@@ -244,17 +244,17 @@ def _steps(conn: Connection, orders: Sequence[_OrderRow]) -> dict[int, list[Step
     for row in rows:
         if row.last_of_stage:
             found[row.order_id].append(row)
-    return defaultdict(list, {order_id: _with_wip(own) for order_id, own in found.items()})
+    return defaultdict(list, {order_id: _with_wip(plant, own) for order_id, own in found.items()})
 
 
-def _with_wip(rows: Sequence[_StepRow]) -> list[StepImage]:
-    """WIP behind an operation: its good pieces that have not begun the next one."""
+def _with_wip(plant: Plant, rows: Sequence[_StepRow]) -> list[StepImage]:
+    """WIP behind an operation: its good pieces that have not begun the next one. Groups are named by their lines."""
     following = [row.entered for row in rows[1:]]
     return [
         StepImage(
             seq=row.seq,
             name=name_of(row.name, row.code or str(row.seq)),
-            lines=tuple(row.lines),
+            lines=tuple(dict.fromkeys(line for group in row.lines for line in plant.lines_in(group) or (group,))),
             good=row.good,
             reject=row.reject,
             scrap=row.scrap,
