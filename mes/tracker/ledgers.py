@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any
 
 from mes.domain.calendar import Stretch, floor_minute
 from mes.domain.material.consumption import Recipe, stage_of, stages
 from mes.domain.plant import Plant
 from mes.domain.tracking.fold import Span
 from mes.domain.tracking.jobs import YIELD_PHASES
-from mes.domain.tracking.ledger import ELEMENTS, times
+from mes.domain.tracking.ledger import ELEMENTS, failures, times
 from mes.domain.tracking.stops import bridged
 from mes.store.pool import Connection
 from mes.store.tracking import counts, usage
@@ -157,12 +156,12 @@ def _row(plants: Plants, due: _Due, spans: list[Span], output: _Output) -> Ledge
     busy = spent.elements["apt"] + spent.elements["aust"]
     if not due.key.shift and not (busy or output.good or output.reject):
         return None
-    detail: dict[str, Any] = {"states": spent.states}
-    if output.unpaced:
-        detail["unpaced"] = output.unpaced
     planned_stop, apt, aust, adet, adot, no_data = (spent.elements[name] for name in ELEMENTS)
-    spent_us = (spent.calendar, planned_stop, apt, aust, adet, adot, no_data)
-    return LedgerRow(*due.key, due.line, *spent_us, output.ideal_us, output.good, output.reject, detail)
+    return LedgerRow(
+        *due.key, due.line, spent.calendar, planned_stop, apt, aust, adet, adot, no_data, output.ideal_us, output.good,
+        output.reject, output.rework, output.scrap, spent.order_us, failures(own, start, end),
+        spent.states.get("adot", {}).get("fault", 0), output.unpaced, {"states": spent.states},
+    )  # fmt: skip
 
 
 @dataclass(slots=True)
@@ -171,6 +170,8 @@ class _Output:
 
     good: int = 0
     reject: int = 0
+    rework: int = 0
+    scrap: int = 0
     ideal_us: int = 0
     unpaced: int = 0
 
@@ -182,6 +183,8 @@ def _output(plants: Plants, due: _Due, sums: Iterable[Sum], made: _Made, recipes
     for found in sums:
         counts_good = not due.is_line or (stands is not None and found.station == stands.counts_at)
         good = found.good if counts_good else 0
+        out.rework += found.rework + (good if found.phase == "rework" else 0)
+        out.scrap += found.scrap
         if found.phase in YIELD_PHASES:
             out.good += good
             out.reject += found.reject

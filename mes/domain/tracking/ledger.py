@@ -44,9 +44,14 @@ def _stopped(state: str, job: int, phase: str) -> str:
 
 @dataclass(slots=True)
 class Times:
-    """Microseconds by element; `states` says which states they were spent in, by element and state."""
+    """Microseconds by element; `states` says which states they were spent in, by element and state.
+
+    `order_us`: of it with an order on, planned stops left out. `failures`: faults that began within.
+    """
 
     calendar: int = 0
+    order_us: int = 0
+    failures: int = 0
     elements: dict[str, int] = field(default_factory=lambda: dict.fromkeys(ELEMENTS, 0))
     states: dict[str, dict[str, int]] = field(default_factory=dict)
 
@@ -56,6 +61,17 @@ class Times:
         self.elements[name] += us
         spent = self.states.setdefault(name, {})
         spent[state] = spent.get(state, 0) + us
+
+
+def failures(spans: Sequence[Span], from_us: int, until: int) -> int:
+    """Faults that began after `from_us` and before `until`, each counted once however it was cut."""
+    begun = 0
+    for index, span in enumerate(spans):
+        before = spans[index - 1] if index else None
+        goes_on = before is not None and before.state == "fault" and before.to_at == span.from_at
+        if span.state == "fault" and from_us < span.from_at < until and not goes_on:
+            begun += 1
+    return begun
 
 
 def times(calendar: Iterable[Stretch], spans: Sequence[Span], until: int) -> Times:
@@ -68,19 +84,23 @@ def times(calendar: Iterable[Stretch], spans: Sequence[Span], until: int) -> Tim
             first += 1
         index = first
         while at < end:
-            span = spans[index] if index < len(spans) else None
-            if span is None or span.from_at >= end:
-                found.add(element(UNKNOWN, 0, "", stretch.open), UNKNOWN, end - at)
-                break
-            if span.from_at > at:
-                found.add(element(UNKNOWN, 0, "", stretch.open), UNKNOWN, span.from_at - at)
-                at = span.from_at
-            to = min(_end(span, until), end)
-            if to > at:
-                found.add(element(span.state, span.job, span.phase, stretch.open), span.state, to - at)
-            at = max(at, to)
-            index += 1
+            span = spans[index] if index < len(spans) and spans[index].from_at < end else None
+            if span is None or span.from_at > at:
+                to = end if span is None else span.from_at
+                found.add(element(UNKNOWN, 0, "", stretch.open), UNKNOWN, to - at)
+            else:
+                to = max(at, min(_end(span, until), end))
+                _spend(found, span, stretch, to - at)
+                index += 1
+            at = to
     return found
+
+
+def _spend(found: Times, span: Span, stretch: Stretch, us: int) -> None:
+    name = element(span.state, span.job, span.phase, stretch.open)
+    if us:
+        found.add(name, span.state, us)
+        found.order_us += us if span.job and name != "planned_stop" else 0
 
 
 def _end(span: Span, until: int) -> int:

@@ -762,6 +762,12 @@ create table time_ledger (
     ideal_us int8 not null,
     good int8 not null,
     reject int8 not null,
+    rework int8 not null default 0,
+    scrap int8 not null default 0,
+    order_us int8 not null default 0,
+    failures int not null default 0,
+    failure_us int8 not null default 0,
+    unpaced int8 not null default 0,
     detail jsonb not null default '{}',
     primary key (machine, shift_day, shift),
     check (calendar_us = planned_stop_us + apt_us + aust_us + adet_us + adot_us + no_data_us)

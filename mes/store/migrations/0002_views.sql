@@ -158,3 +158,89 @@ select n.order_id, count(*)::int as components,
        (count(*) filter (where s.item is null or s.quantity >= n.quantity))::int as covered,
        round((count(*) filter (where s.item is null or s.quantity >= n.quantity))::numeric / count(*), 6) as rate
 from need n left join stock s using (item) group by n.order_id;
+
+-- ------------------------------------------------------------------ for other readers (Grafana, SQL); columns stay
+create schema report;
+
+create view report.sample as
+select s.at, split_part(t.address, '/', 1) as machine, substr(t.address, strpos(t.address, '/') + 1) as signal,
+       coalesce(s.num, s.int) as value, s.txt as text, s.quality, s.received_at
+from signal_sample s join tag t on t.id = s.tag_id
+union all
+select s.at, split_part(t.address, '/', 1), substr(t.address, strpos(t.address, '/') + 1), coalesce(s.num, s.int),
+       s.txt, s.quality, s.received_at
+from value_sample s join tag t on t.id = s.tag_id;
+
+create view report.state_span as
+select s.machine, s.from_at, s.to_at, s.state, s.cause, s.stop_code, o.system, o.number, s.phase, s.shift_day, s.shift,
+       extract(epoch from s.to_at - s.from_at)::float8 as seconds
+from state_span s left join production_order o on o.id = s.order_id;
+
+create view report.stop as
+select s.line, s.scope, s.machine, s.root_machine, s.from_at, s.to_at, s.state, s.cause, s.stop_code, s.reason,
+       s.reason_by, s.micro, s.loss_us / 1e6 as loss_seconds, s.shift_day, s.shift
+from stop s;
+
+create view report.minute_count as
+select c.station, c.minute, o.system, o.number, c.operation_seq, c.phase, c.good, c.reject, c.rework, c.scrap, c.flags
+from minute_count c left join production_order o on o.id = c.order_id;
+
+-- Ratios of one row; to roll up, add the elements and take the ratio afterwards.
+create view report.shift_kpi as
+select machine as scope, line, shift_day, shift, calendar_us / 1e6 as calendar_s, planned_stop_us / 1e6 as planned_stop_s,
+       (calendar_us - planned_stop_us) / 1e6 as pbt_s, apt_us / 1e6 as apt_s, aust_us / 1e6 as aust_s,
+       adet_us / 1e6 as adet_s, adot_us / 1e6 as adot_s, no_data_us / 1e6 as no_data_s, ideal_us / 1e6 as ideal_s,
+       order_us / 1e6 as order_s, good, reject, rework, scrap, failures,
+       apt_us::float8 / nullif(calendar_us - planned_stop_us, 0) as availability,
+       case when unpaced = 0 then ideal_us::float8 / nullif(apt_us, 0) end as effectiveness,
+       good::float8 / nullif(good + reject, 0) as quality_ratio,
+       case when unpaced = 0 and apt_us > 0
+            then ideal_us::float8 / nullif(calendar_us - planned_stop_us, 0) * good / nullif(good + reject, 0)
+       end as oee
+from time_ledger;
+
+create view report.order_progress as
+select o.system, o.number, o.item, o.revision, o.quantity, o.unit, o.due_at, o.priority, o.status, p.operation_seq,
+       p.good, p.reject, p.reworked, p.scrap, p.entered, p.first_at, p.last_at
+from production_order o left join order_progress p on p.order_id = o.id;
+
+create view report.shortage as
+select s.id, s.item, v.state, s.short_quantity, s.needed_by, s.on_hand, s.line, s.cause, s.opened_at, s.changed_at,
+       s.covered_by, s.covered_at, s.confirmed_at, s.closed_at, s.closed_cause
+from shortage s join shortage_state v on v.id = s.id;
+
+create view report.plan_line as
+select p.version, o.system, o.number, o.item, l.operation_seq, l.line, l.shift_day, l.shift, l.sequence, l.quantity,
+       l.made, l.start_at, l.end_at
+from plan p join plan_line l on l.plan_id = p.id join production_order o on o.id = l.order_id
+where p.state = 'published';
+
+-- Who worked on what, from a `who` entry of a person to that person's next one (or twelve hours), job by job.
+create view report.labor as
+with presence as (
+    select e.detail ->> 'person' as person, e.line, coalesce(e.station, '') as station, e.effective_at as from_at,
+           least(lead(e.effective_at) over (partition by e.detail ->> 'person' order by e.effective_at, e.id),
+                 e.effective_at + interval '12 hours') as to_at
+    from entry e
+    where e.kind = 'who' and not exists (select from entry r where r.reverses = e.id)
+)
+select p.person, p.line, s.station, o.system, o.number, s.job_id, s.operation_seq, s.phase,
+       greatest(p.from_at, s.from_at) as from_at, least(p.to_at, s.to_at) as to_at,
+       extract(epoch from least(p.to_at, s.to_at) - greatest(p.from_at, s.from_at))::float8 as seconds
+from presence p
+join job_span s on s.line = p.line and p.station in ('', s.station) and s.from_at < p.to_at
+               and coalesce(s.to_at, 'infinity') > p.from_at
+join production_order o on o.id = s.order_id;
+
+-- Who may read them and nothing else. A server where roles are made by others keeps working without this one.
+do $$
+begin
+    create role takt_reader nologin;
+exception when duplicate_object or unique_violation or insufficient_privilege then null;
+end $$;
+do $$
+begin
+    grant usage on schema report to takt_reader;
+    grant select on all tables in schema report to takt_reader;
+exception when undefined_object or insufficient_privilege then null;
+end $$;

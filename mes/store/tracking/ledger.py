@@ -28,6 +28,12 @@ class LedgerRow(NamedTuple):
     ideal_us: int
     good: int
     reject: int
+    rework: int
+    scrap: int
+    order_us: int
+    failures: int
+    failure_us: int
+    unpaced: int
     detail: dict[str, Any]
 
 
@@ -36,7 +42,8 @@ def load_ledger(conn: Connection, keys: Sequence[ShiftKey]) -> list[LedgerRow]:
     rows = conn.execute(
         """
         select t.machine, t.shift_day::text, t.shift, t.line, t.calendar_us, t.planned_stop_us, t.apt_us, t.aust_us,
-               t.adet_us, t.adot_us, t.no_data_us, t.ideal_us, t.good, t.reject, t.detail
+               t.adet_us, t.adot_us, t.no_data_us, t.ideal_us, t.good, t.reject, t.rework, t.scrap,
+               t.order_us, t.failures, t.failure_us, t.unpaced, t.detail
         from unnest(%(station)s::text[], %(shift_day)s::date[], %(shift)s::text[]) as w (machine, shift_day, shift)
         join time_ledger t using (machine, shift_day, shift)
         """,
@@ -60,17 +67,21 @@ def save_ledger(conn: Connection, gone: Sequence[LedgerRow], put: Sequence[Ledge
         conn.execute(
             """
             insert into time_ledger (machine, shift_day, shift, line, calendar_us, planned_stop_us, apt_us, aust_us,
-                                     adet_us, adot_us, no_data_us, ideal_us, good, reject, detail)
+                                     adet_us, adot_us, no_data_us, ideal_us, good, reject, rework, scrap, order_us,
+                                     failures, failure_us, unpaced, detail)
             select * from unnest(
                 %(station)s::text[], %(shift_day)s::date[], %(shift)s::text[], %(line)s::text[],
                 %(calendar_us)s::int8[], %(planned_stop_us)s::int8[], %(apt_us)s::int8[], %(aust_us)s::int8[],
                 %(adet_us)s::int8[], %(adot_us)s::int8[], %(no_data_us)s::int8[], %(ideal_us)s::int8[],
-                %(good)s::int8[], %(reject)s::int8[], %(detail)s::jsonb[])
+                %(good)s::int8[], %(reject)s::int8[], %(rework)s::int8[], %(scrap)s::int8[], %(order_us)s::int8[],
+                %(failures)s::int4[], %(failure_us)s::int8[], %(unpaced)s::int8[], %(detail)s::jsonb[])
             on conflict (machine, shift_day, shift) do update
             set line = excluded.line, calendar_us = excluded.calendar_us, planned_stop_us = excluded.planned_stop_us,
                 apt_us = excluded.apt_us, aust_us = excluded.aust_us, adet_us = excluded.adet_us,
                 adot_us = excluded.adot_us, no_data_us = excluded.no_data_us, ideal_us = excluded.ideal_us,
-                good = excluded.good, reject = excluded.reject, detail = excluded.detail
+                good = excluded.good, reject = excluded.reject, rework = excluded.rework, scrap = excluded.scrap,
+                order_us = excluded.order_us, failures = excluded.failures, failure_us = excluded.failure_us,
+                unpaced = excluded.unpaced, detail = excluded.detail
             """,
             {
                 **key_arrays([ShiftKey(*row[:3]) for row in put]),
