@@ -18,7 +18,10 @@ from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
 
 DIST = Path(__file__).with_name("dist")
-PAGES = ("/", "/wall", "/schedule", "/shortages", "/orders", "/station", "/station/{code:path}", "/login", "/first", "/enrol")
+PAGES = (
+    *("/", "/wall", "/schedule", "/shortages", "/orders", "/station", "/station/{code:path}"),
+    *("/login", "/first", "/enrol"),
+)
 LOOSE = ("icon.svg", "manifest.webmanifest", "sw.js")
 POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; font-src 'self'; "

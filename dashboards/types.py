@@ -36,7 +36,8 @@ _REF = re.compile(r"^#/(?:\$defs|components/schemas)/")
 def live_types() -> str:
     """The types of all images, as TypeScript."""
     _, components = msgspec.json.schema_components(IMAGES, ref_template="#/$defs/{name}")
-    return "".join(_module("mes/store/screens", components, required=_always_there))
+    # An image never holds null: what may be None is left out (mes/store/screens/wire.py).
+    return "".join(_module("mes/store/screens", components, required=_always_there)).replace(" | null", "")
 
 
 def http_types(openapi: dict[str, Any]) -> str:
@@ -105,7 +106,7 @@ def _identifier(name: str) -> str:
 
 
 def _distinct(parts: Iterable[str]) -> list[str]:
-    return [part for part in dict.fromkeys(parts) if part != "null"] or ["null"]
+    return list(dict.fromkeys(parts))
 
 
 def wanted() -> dict[Path, str]:
@@ -121,7 +122,7 @@ def main() -> None:
     for path, text in wanted().items():
         if "--check" in sys.argv:
             if not path.exists() or path.read_text("utf-8") != text:
-                sys.exit(f"{path.relative_to(ROOT)} is not current: run `make types`.")
+                sys.exit(f"{path.relative_to(ROOT)} is not current: run `python -m dashboards.types`.")
         else:
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_text(text, "utf-8")

@@ -1,16 +1,9 @@
 // Who is looking: asked once when the page opens. Whoever is nobody is sent to sign in.
 import { shallowRef } from 'vue';
 import { get } from './client';
+import type { SessionDocument } from './types';
 
-export interface Session {
-  by: string;
-  name: string;
-  roles: string[];
-  permissions: string[];
-  lines: string[] | null;
-  demo: boolean;
-  lang: string;
-}
+export type Session = SessionDocument;
 
 export const session = shallowRef<Session>();
 
