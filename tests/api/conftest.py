@@ -11,12 +11,12 @@ import httpx
 import psycopg
 import pytest
 import uvicorn
-from callers import AT, ITEM, PART, PLANT, RELEASE, Site
 
 from api import app
 from mes.actions import plant
 from mes.formats.plant_file import read_plant
 from mes.settings import Settings
+from tests.api.callers import AT, ITEM, PART, PLANT, RELEASE, Site
 
 
 @pytest.fixture

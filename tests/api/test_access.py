@@ -9,13 +9,13 @@ from datetime import timedelta
 import httpx
 import psycopg
 import pytest
-from callers import AT, ITEM, PLANT, Site
 
 from api.security import guard, login
 from mes.actions import access, plant
 from mes.clock import wall
 from mes.domain.access import Grant
 from mes.formats.plant_file import read_plant
+from tests.api.callers import AT, ITEM, PLANT, Site
 
 PASSWORD = "correct horse 9"
 

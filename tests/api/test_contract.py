@@ -14,12 +14,12 @@ from pathlib import Path
 from typing import Any
 
 import httpx
-from callers import Site
 from fastapi import FastAPI
 
 from api import app as application
 from mes.domain.access import GRANTABLE, Grant
 from mes.settings import Settings
+from tests.api.callers import Site
 
 CONTRACT = Path(application.__file__).with_name("openapi.json")
 ROUNDS = int(os.environ.get("TAKT_FUZZ_ROUNDS", "12"))

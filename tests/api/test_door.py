@@ -13,10 +13,10 @@ from uuid import uuid4
 import httpx
 import psycopg
 import pytest
-from callers import ITEM, Site, order, pointers
 
 from api import limits
 from mes.errors import TooManyError
+from tests.api.callers import ITEM, Site, order, pointers
 
 
 @pytest.mark.parametrize(

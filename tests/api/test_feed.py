@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import httpx
 import psycopg
-from callers import Site, order
 
 from mes.store.exchange import number_outbox
+from tests.api.callers import Site, order
 
 
 def tell(site: Site, erp: httpx.Client, numbers: range) -> None:

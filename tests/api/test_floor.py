@@ -8,10 +8,10 @@ from uuid import uuid4
 
 import httpx
 import pytest
-from callers import Site, count_pieces, make_job, order, pointers
 
 from mes.clock import wall
 from mes.domain.access import Grant
+from tests.api.callers import Site, count_pieces, make_job, order, pointers
 
 
 @pytest.fixture

@@ -9,10 +9,10 @@ from uuid import uuid4
 import httpx
 import psycopg
 import pytest
-from callers import Site, pointers
 
 from mes.clock import wall
 from mes.domain.access import Grant
+from tests.api.callers import Site, pointers
 
 
 def statement(*, hours_ago: float = 0, **changes: Any) -> dict[str, Any]:

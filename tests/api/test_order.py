@@ -7,7 +7,8 @@ from urllib.parse import quote
 
 import httpx
 import pytest
-from callers import RELEASE, Site, count_pieces, order, pointers
+
+from tests.api.callers import RELEASE, Site, count_pieces, order, pointers
 
 
 def events(site: Site, subject: str) -> list[str]:

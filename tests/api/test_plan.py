@@ -8,13 +8,13 @@ from datetime import date, datetime, timedelta
 import httpx
 import psycopg
 import pytest
-from callers import AT, Site, order, pointers
 
 from mes.actions.plan import save_plan
 from mes.clock import wall
 from mes.domain.access import Grant
 from mes.domain.plan import DayLine, Lot, PlanBody, PlannedOrder
 from mes.store.plan import finish_run
+from tests.api.callers import AT, Site, order, pointers
 
 START = (wall() + timedelta(minutes=10)).replace(microsecond=0)
 

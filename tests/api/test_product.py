@@ -7,7 +7,8 @@ from urllib.parse import quote
 
 import httpx
 import pytest
-from callers import ITEM, PART, RELEASE, Site, pointers
+
+from tests.api.callers import ITEM, PART, RELEASE, Site, pointers
 
 
 def test_an_item_is_created_changed_and_left_alone(erp: httpx.Client) -> None:

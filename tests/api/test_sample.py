@@ -9,12 +9,12 @@ from typing import Any
 import httpx
 import psycopg
 import pytest
-from callers import AT, PLANT, Site
 
 from mes.actions import plant
 from mes.domain.access import Grant, Role
 from mes.formats.plant_file import read_plant
 from mes.store.sample import Beat, Gap, insert_gap, renew_sources, take_source
+from tests.api.callers import AT, PLANT, Site
 
 MACHINES = """
 [[machine]]

@@ -13,10 +13,10 @@ from collections.abc import Iterator
 import httpx
 import psycopg
 import pytest
-from callers import AT, PLANT
 
 from mes.actions import access, plant
 from mes.formats.plant_file import read_plant
+from tests.api.callers import AT, PLANT
 
 PATIENCE_S = 60
 

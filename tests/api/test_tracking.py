@@ -5,9 +5,9 @@ from __future__ import annotations
 import httpx
 import psycopg
 import pytest
-from callers import Site, make_job, order
 
 from mes.domain.access import Grant
+from tests.api.callers import Site, make_job, order
 
 DAY = {"from": "2026-01-05T00:00:00Z", "to": "2026-01-06T00:00:00Z"}
 

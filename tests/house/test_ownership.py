@@ -92,8 +92,7 @@ def test_sql_stands_only_in_the_store() -> None:
         f"{path.relative_to(ROOT)}: {sql.strip().splitlines()[0]}"
         for room in rooms
         for path in room.rglob("*.py")
-        if STORE not in path.parents
-        and not {"node_modules", "bench", "spool.py"} & set(path.parts)
+        if STORE not in path.parents and not {"node_modules", "bench", "spool.py"} & set(path.parts)
         for sql in statements(path)
         if query.match(sql)
     ]

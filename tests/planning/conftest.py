@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import psycopg
 import pytest
-from small_plant import PLANNER, Site1, line, plant_of
 
 from mes.actions import plant as plants
+from tests.planning.small_plant import PLANNER, Site1, line, plant_of
 
 
 @pytest.fixture

@@ -8,7 +8,8 @@ import subprocess
 import sys
 
 import pytest
-from small_plant import NOW, at
+
+from tests.planning.small_plant import NOW, at
 
 PROBLEM = {
     "name": "two lines",

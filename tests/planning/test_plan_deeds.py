@@ -7,7 +7,6 @@ from datetime import timedelta
 from uuid import uuid4
 
 import pytest
-from small_plant import NOW, PLANNER, at, body, line, lot, plant_of
 
 from mes.actions.plan import (
     PlanOvertakenError,
@@ -25,6 +24,7 @@ from mes.errors import ConflictError, InputError, NotFoundError
 from mes.store.house import save_clock
 from mes.store.plan import claim_run, finish_run, load_run, renew_run
 from mes.store.planned import load_body, orders_off_plan
+from tests.planning.small_plant import NOW, PLANNER, at, body, line, lot, plant_of
 
 TRACKER = Deed("takt", NOW)
 

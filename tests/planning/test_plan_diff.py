@@ -5,9 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import timedelta
 
-from small_plant import at, body, lot
-
 from mes.domain.plan_diff import LinePolicy, diff, first_plan_obstacles, moved_lines, replan_obstacles
+from tests.planning.small_plant import at, body, lot
 
 ONE = lot(1, "ERP1/1", "L01", at(8), at(10))
 TWO = lot(2, "ERP1/1", "L01", at(10), at(12))

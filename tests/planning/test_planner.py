@@ -12,7 +12,6 @@ from datetime import timedelta
 from decimal import Decimal
 
 import pytest
-from small_plant import NOW, PLANNER, at, body, line, lot, plant_of
 
 from mes.actions import plant as plants
 from mes.actions.plan import publish, request_run, save_plan
@@ -25,6 +24,7 @@ from mes.store.planned import load_body, load_lots
 from mes.store.pool import open_pool
 from scheduler.child import Child, Outcome
 from scheduler.planner import BACKGROUND, INTERACTIVE, Desk
+from tests.planning.small_plant import NOW, PLANNER, at, body, line, lot, plant_of
 
 TRACKER = Deed("takt", NOW)
 WAIT_S = 60.0

@@ -7,7 +7,6 @@ from datetime import timedelta
 
 import psycopg
 import pytest
-from small_plant import NOW, PLANNER, at, body, lot
 
 from mes.actions.plan import publish, save_plan
 from mes.clock import Clock, mono, wall
@@ -18,6 +17,7 @@ from mes.store.exchange import insert_event, list_events
 from mes.store.house import save_clock
 from mes.store.pool import open_pool
 from mes.work import Worker
+from tests.planning.small_plant import NOW, PLANNER, at, body, lot
 
 WAIT_S = 20.0
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
-from real_site import Site, running
+
+from tests.simulators.real_site import Site, running
 
 
 @pytest.fixture

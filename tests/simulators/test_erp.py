@@ -11,12 +11,12 @@ from typing import Any
 
 import httpx
 import pytest
-from real_site import DEMO, PLANT, Site, wait
 
 from mes.host.processes import free_port
 from simulators.erp import Erp
 from simulators.instants import Anchor, from_iso
 from simulators.rest import Api, Gone, Refused
+from tests.simulators.real_site import DEMO, PLANT, Site, wait
 
 DATA = json.loads((DEMO / "erp.json").read_text(encoding="utf-8"))
 

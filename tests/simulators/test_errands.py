@@ -7,7 +7,6 @@ from collections.abc import Iterator
 from uuid import uuid4
 
 import pytest
-from real_site import DEMO, PLANT, Site
 
 from simulators import errands
 from simulators.erp import Erp
@@ -15,6 +14,7 @@ from simulators.errands import Handler, Helper
 from simulators.floor import Seen
 from simulators.instants import MINUTE_MS
 from simulators.rest import Api
+from tests.simulators.real_site import DEMO, PLANT, Site
 
 DATA = json.loads((DEMO / "erp.json").read_text(encoding="utf-8"))
 

@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections import Counter
 from typing import Any
 
-from real_site import PLANT, WORLD
-
 from simulators.changes import Change, Count
 from simulators.floor import Seen
 from simulators.instants import HOUR_MS, MINUTE_MS, from_iso, to_iso
@@ -14,6 +12,7 @@ from simulators.lead import Habits, Lead
 from simulators.rest import Api, Body, Refused
 from simulators.truth import Truth
 from simulators.world import Command
+from tests.simulators.real_site import PLANT, WORLD
 
 BEGIN = from_iso("2026-01-04T23:50:00Z")
 OPEN = BEGIN + 10 * MINUTE_MS

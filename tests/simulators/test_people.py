@@ -8,13 +8,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from real_site import DEMO, PLANT, WORLD, Site, running, wait
 
 from simulators import journal
 from simulators.erp import Erp
 from simulators.instants import HOUR_MS, from_iso
 from simulators.people import Options, People
 from simulators.rest import Api
+from tests.simulators.real_site import DEMO, PLANT, WORLD, Site, running, wait
 
 DATA = json.loads((DEMO / "erp.json").read_text(encoding="utf-8"))
 SPEED = 300

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import psycopg
 import pytest
-from scene import Scene
+
+from tests.tracker.scene import Scene
 
 
 @pytest.fixture

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from scene import Scene, at
+from tests.tracker.scene import Scene, at
 
 COUNTS = """
     select station, extract(epoch from minute - %s)::int, job_id, phase, good, reject

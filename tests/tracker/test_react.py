@@ -6,10 +6,9 @@ from decimal import Decimal
 from typing import Any
 from uuid import uuid4
 
-from scene import Scene
-
 from mes.actions.material import move
 from mes.domain.material.documents import Movement
+from tests.tracker.scene import Scene
 
 
 def events(scene: Scene, prefix: str) -> list[tuple[str, dict[str, Any]]]:

@@ -6,10 +6,10 @@ import random
 
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from scene import Scene, at
 
 from mes.tracker.replay import verify
 from mes.tracker.tracker import Tracker
+from tests.tracker.scene import Scene, at
 
 
 def things(seed: int) -> list[tuple[float, str, object]]:

@@ -7,11 +7,10 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-from scene import START, Scene, at
-
 from mes.clock import Clock, wall
 from mes.store.house import save_clock
 from mes.tracker.tracker import Tracker, run
+from tests.tracker.scene import START, Scene, at
 
 HANG_S = 30.0
 

@@ -1,0 +1,1 @@
+"""Everything Takt promises, tried on real parts."""

@@ -1,0 +1,1 @@
+"""Simulated truth against what is booked, tested."""
