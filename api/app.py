@@ -14,7 +14,7 @@ import uvicorn
 from fastapi import APIRouter, FastAPI
 
 from api import contract, errors, health, metrics
-from api.deps import CONNECTIONS_MAX, House
+from api.deps import CONNECTION_S_MAX, CONNECTIONS_MAX, House
 from api.limits import Headers
 from api.live import stream
 from api.routes import access, exchange, floor, material, order, plan, plant, product, sample, session, tracking
@@ -53,6 +53,7 @@ def create(settings: Settings) -> FastAPI:
     @asynccontextmanager
     async def life(app: FastAPI) -> AsyncIterator[None]:
         pool = open_pool(settings.database_url, name="takt api", size_max=CONNECTIONS_MAX)
+        pool.timeout = CONNECTION_S_MAX
         app.state.house = House(settings, pool, Doorkeeper(pool, visitor=settings.demo))
         app.state.hub = stream.open_hub(settings, pool, app.state.leaving)
         app.state.hub.start()

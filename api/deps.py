@@ -11,8 +11,8 @@ for a connection another cannot give back for want of a thread.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Coroutine
-from contextlib import AbstractContextManager
+from collections.abc import AsyncIterator, Callable, Coroutine
+from contextlib import AbstractContextManager, asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Annotated, Any
@@ -33,13 +33,15 @@ from mes.actions.record import Deed
 from mes.clock import Clock
 from mes.domain.access import Caller, Permission
 from mes.domain.plant import Plant
-from mes.errors import NotFoundError
+from mes.errors import NotFoundError, UnavailableError
 from mes.settings import Settings
 from mes.store.house import load_clock
 from mes.store.pool import RETRYABLE, Connection, Pool, snapshot, transaction
 
 TRIES_MAX = 3
 CONNECTIONS_MAX = 10
+CONNECTION_S_MAX = 3.0
+PLACE_S_MAX = 5.0
 
 
 @dataclass(slots=True)
@@ -54,14 +56,22 @@ class House:
     failed_addresses: BackOff = field(default_factory=lambda: BackOff(free=30))
     schema_is_current: bool = False
     _clock: Clock | None = None
-    _slots: CapacityLimiter | None = None
+    _places: CapacityLimiter | None = None
 
-    @property
-    def slots(self) -> CapacityLimiter:
-        """Places for requests that hold a connection."""
-        if self._slots is None:
-            self._slots = CapacityLimiter(CONNECTIONS_MAX)
-        return self._slots
+    @asynccontextmanager
+    async def place(self) -> AsyncIterator[None]:
+        """One of the places for requests that hold a connection. Raises UnavailableError when none gets free."""
+        if self._places is None:
+            self._places = CapacityLimiter(CONNECTIONS_MAX)
+        try:
+            async with asyncio.timeout(PLACE_S_MAX):
+                await self._places.acquire()
+        except TimeoutError:
+            raise UnavailableError("Too much is asked for at this moment", remedy="Try again in a moment.") from None
+        try:
+            yield
+        finally:
+            self._places.release()
 
     def now(self) -> datetime:
         """Plant time, as anchored in the database; asked for once."""
@@ -192,7 +202,7 @@ class Door(APIRoute):
             house = house_of(request)
             caller = house.doorkeeper.remembered(request)
             if caller is None:
-                async with house.slots:
+                async with house.place():
                     caller = await run_in_threadpool(house.doorkeeper.find, request)
             address = request.client.host if request.client else ""
             budget = ("floor" if self.permission in limits.FLOOR else "known") if caller.known else "nobody"
@@ -203,7 +213,7 @@ class Door(APIRoute):
             if self.holds == "nothing":
                 request.state.visit = Visit(house, caller, self.permission, address)
                 return await inner(request)
-            async with house.slots:
+            async with house.place():
                 return await self._in_transaction(house, caller, address, request, inner)
 
         return handle

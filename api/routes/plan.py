@@ -88,7 +88,7 @@ async def get_plan_run(
     """A run as it stands, or once it has ended."""
     until = clock.mono() + wait
     while True:
-        async with visit.house.slots:
+        async with visit.house.place():
             run = await run_in_threadpool(_run, visit.house, run_id)
         if run.state not in ("waiting", "running") or clock.mono() >= until:
             return run
