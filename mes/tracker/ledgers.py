@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from mes.domain.calendar import Stretch, floor_minute
-from mes.domain.material.consumption import Recipe, stage_of, stages
+from mes.domain.material.consumption import Recipe, piece_us
 from mes.domain.plant import Plant
+from mes.domain.tracking.elements import Made, reckon
 from mes.domain.tracking.fold import Span
-from mes.domain.tracking.jobs import YIELD_PHASES
-from mes.domain.tracking.ledger import ELEMENTS, failures, times
-from mes.domain.tracking.stops import bridged
 from mes.store.pool import Connection
-from mes.store.tracking import counts, usage
+from mes.store.recipes import load_recipes
+from mes.store.tracking import counts
 from mes.store.tracking import ledger as store
 from mes.store.tracking.counts import JobFacts, ShiftKey, Sum
 from mes.store.tracking.ledger import LedgerRow
@@ -50,12 +49,10 @@ def book_ledger(conn: Connection, plants: Plants, refolded: Refolded, *, write: 
     if not due:
         return Difference()
     spans = load_spans_over(conn, _ranges(due))
-    made = _made(conn, plants, due)
-    recipes = usage.load_recipes(conn, {facts.order_id for facts in made.jobs.values() if facts.order_id})
-    outputs = [_output(plants, one, made.sums.get(no, ()), made, recipes) for no, one in enumerate(due)]
-    rows = [
-        row for one, output in zip(due, outputs, strict=True) if (row := _row(plants, one, spans[one.post], output))
-    ]
+    counted = _counted(conn, plants, due)
+    recipes = load_recipes(conn, {facts.order_id for facts in counted.jobs.values() if facts.order_id})
+    made = [_made_of(plants, one, counted.sums.get(no, ()), counted, recipes) for no, one in enumerate(due)]
+    rows = [row for one, own in zip(due, made, strict=True) if (row := _row(plants, one, spans[one.post], own))]
     stored = store.load_ledger(conn, [one.key for one in due])
     found = difference(stored, rows, key=lambda row: row[:3])
     if write:
@@ -116,14 +113,14 @@ def _ranges(due: Iterable[_Due]) -> dict[str, tuple[int, int]]:
 
 
 @dataclass(frozen=True, slots=True)
-class _Made:
+class _Counted:
     """What was counted in each ledger row's time (by its number), and the jobs it was counted for."""
 
     sums: dict[int, list[Sum]]
     jobs: dict[int, JobFacts]
 
 
-def _made(conn: Connection, plants: Plants, due: Iterable[_Due]) -> _Made:
+def _counted(conn: Connection, plants: Plants, due: Iterable[_Due]) -> _Counted:
     lines = station_lines(plants)
     questions = [
         (no, station, stretch.from_us, min(stretch.to_us, one.until))
@@ -135,7 +132,7 @@ def _made(conn: Connection, plants: Plants, due: Iterable[_Due]) -> _Made:
     sums: dict[int, list[Sum]] = {}
     for found in counts.sum_minutes(conn, questions):
         sums.setdefault(found.no, []).append(found)
-    return _Made(sums, counts.load_jobs(conn, {one.job for found in sums.values() for one in found}))
+    return _Counted(sums, counts.load_jobs(conn, {one.job for found in sums.values() for one in found}))
 
 
 def _stations(plants: Plants, due: _Due, lines: Mapping[str, str]) -> list[str]:
@@ -145,65 +142,42 @@ def _stations(plants: Plants, due: _Due, lines: Mapping[str, str]) -> list[str]:
     return [rules.station] if rules and rules.station else []
 
 
-def _row(plants: Plants, due: _Due, spans: list[Span], output: _Output) -> LedgerRow | None:
+def _row(plants: Plants, due: _Due, spans: list[Span], made: Sequence[Made]) -> LedgerRow | None:
     """The row of a shift; None outside shifts while nothing was done there."""
-    plant = plants.plant_at(due.calendar[0].from_us) or plants.reigns[0].plant
-    start, end = due.calendar[0].from_us, due.end
-    own = [span for span in spans if span.from_at < end and (span.to_at is None or span.to_at > start)]
-    if due.is_line:
-        own = bridged(own, plant.lines[due.line].micro_stop_s * 1_000_000 if due.line in plant.lines else 0, end)
-    spent = times(due.calendar, own, due.until)
-    busy = spent.elements["apt"] + spent.elements["aust"]
-    if not due.key.shift and not (busy or output.good or output.reject):
+    line = _plant(plants, due).lines.get(due.line)
+    micro_us = line.micro_stop_s * 1_000_000 if line and due.is_line else None
+    found = reckon(due.calendar, spans, made, due.until, micro_us=micro_us)
+    e = found.elements
+    if not due.key.shift and not (e.apt_us or e.aust_us or e.good or e.reject):
         return None
-    planned_stop, apt, aust, adet, adot, no_data = (spent.elements[name] for name in ELEMENTS)
     return LedgerRow(
-        *due.key, due.line, spent.calendar, planned_stop, apt, aust, adet, adot, no_data, output.ideal_us, output.good,
-        output.reject, output.rework, output.scrap, spent.order_us, failures(own, start, end),
-        spent.states.get("adot", {}).get("fault", 0), output.unpaced, {"states": spent.states},
+        *due.key, due.line, e.calendar_us, e.planned_stop_us, e.apt_us, e.aust_us, e.adet_us, e.adot_us, e.no_data_us,
+        e.ideal_us, e.good, e.reject, e.rework, e.scrap, e.order_us, e.failures, e.failure_us, e.unpaced,
+        {"states": found.times.states},
     )  # fmt: skip
 
 
-@dataclass(slots=True)
-class _Output:
-    """Pieces of a ledger row, the time they were planned to take, and how many of them nobody gave a pace."""
-
-    good: int = 0
-    reject: int = 0
-    rework: int = 0
-    scrap: int = 0
-    ideal_us: int = 0
-    unpaced: int = 0
+def _plant(plants: Plants, due: _Due) -> Plant:
+    """The plant as it was when the shift began."""
+    return plants.plant_at(due.calendar[0].from_us) or plants.reigns[0].plant
 
 
-def _output(plants: Plants, due: _Due, sums: Iterable[Sum], made: _Made, recipes: Mapping[int, Recipe]) -> _Output:
-    plant = plants.plant_at(due.calendar[0].from_us) or plants.reigns[0].plant
-    stands = plant.lines.get(due.line)
-    out = _Output()
-    for found in sums:
-        counts_good = not due.is_line or (stands is not None and found.station == stands.counts_at)
-        good = found.good if counts_good else 0
-        out.rework += found.rework + (good if found.phase == "rework" else 0)
-        out.scrap += found.scrap
-        if found.phase in YIELD_PHASES:
-            out.good += good
-            out.reject += found.reject
-        elif found.phase != "rework":
-            continue
-        pace = _pace_us(plant, due, made.jobs.get(found.job, counts.NOBODY), recipes)
-        if pace is None:
-            out.unpaced += good + found.reject
-        else:
-            out.ideal_us += pace * (good + found.reject)
-    return out
+def _made_of(
+    plants: Plants, due: _Due, sums: Iterable[Sum], counted: _Counted, recipes: Mapping[int, Recipe]
+) -> list[Made]:
+    plant = _plant(plants, due)
+    line = plant.lines.get(due.line)
+    return [
+        Made(
+            phase=one.phase, good=one.good, reject=one.reject, rework=one.rework, scrap=one.scrap,
+            leaves=not due.is_line or (line is not None and one.station == line.counts_at),
+            piece_us=_piece_us(plant, due, counted.jobs.get(one.job, counts.NOBODY), recipes),
+        )
+        for one in sums
+    ]  # fmt: skip
 
 
-def _pace_us(plant: Plant, due: _Due, job: JobFacts, recipes: Mapping[int, Recipe]) -> int | None:
-    """Planned time of a piece: a machine's own pace where it has one, else its job's on the line."""
-    machine = plant.machines.get(due.post)
-    if machine and machine.seconds_per_piece is not None and not due.is_line:
-        return round(machine.seconds_per_piece * 1_000_000)
-    recipe = recipes.get(job.order_id)
-    stage = stage_of(stages(plant, recipe), job.operation_seq) if recipe else None
-    seconds = stage.seconds_on(due.line) if stage else None
-    return None if seconds is None else round(seconds * 1_000_000)
+def _piece_us(plant: Plant, due: _Due, job: JobFacts, recipes: Mapping[int, Recipe]) -> int | None:
+    """Planned time of a piece, as `piece_us`, of a job that may be nobody's."""
+    machine = "" if due.is_line else due.post
+    return piece_us(plant, due.line, job.operation_seq, recipes.get(job.order_id), machine=machine)

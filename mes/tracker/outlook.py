@@ -22,7 +22,7 @@ from mes.store.outlook import (
     published_plan,
 )
 from mes.store.pool import Connection
-from mes.store.tracking.usage import load_recipes
+from mes.store.recipes import load_recipes
 from mes.tracker.plants import DAY_US, Plants
 
 HORIZON_DAYS = 60

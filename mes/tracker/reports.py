@@ -17,9 +17,9 @@ from mes.domain.plant import Plant
 from mes.store import told
 from mes.store.outlook import OrderHead, load_order_heads
 from mes.store.pool import Connection
+from mes.store.recipes import load_recipes
 from mes.store.told import Made, Milestone, Report, Standing, Used
 from mes.store.tracking.counts import ShiftKey
-from mes.store.tracking.usage import load_recipes
 from mes.tracker.plants import Plants
 from mes.tracker.shifts import stretches_of
 

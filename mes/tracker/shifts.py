@@ -10,6 +10,7 @@ from mes.domain.calendar import MINUTE_US, Stretch, instant, micros
 from mes.domain.material.consumption import Recipe, taken_at, used
 from mes.domain.plant import Plant
 from mes.store.pool import Connection
+from mes.store.recipes import load_recipes
 from mes.store.tracking import counts, usage
 from mes.store.tracking.counts import JobFacts, ShiftCount, ShiftKey
 from mes.store.tracking.usage import Consumed
@@ -167,7 +168,7 @@ def _consumption(
         if row.job and key in wanted:
             entered[key, row.line, row.job] = entered.get((key, row.line, row.job), 0) + row.entered
     facts = counts.load_jobs(conn, {job for _, _, job in entered})
-    recipes = usage.load_recipes(conn, {facts[job].order_id for _, _, job in entered if job in facts})
+    recipes = load_recipes(conn, {facts[job].order_id for _, _, job in entered if job in facts})
     should: list[Consumed] = []
     for (key, line, job), pieces in entered.items():
         if pieces and job in facts:

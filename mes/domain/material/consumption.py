@@ -100,6 +100,16 @@ def stage_of(found: Sequence[Stage], seq: int) -> Stage | None:
     return next((stage for stage in found if stage.seq >= seq), found[-1] if found else None)
 
 
+def piece_us(plant: Plant, line: str, job_seq: int, recipe: Recipe | None, *, machine: str = "") -> int | None:
+    """The time a piece is planned to take, µs: a machine's own pace, else the job's on its line; None: nobody said."""
+    stands = plant.machines.get(machine)
+    if stands and stands.seconds_per_piece is not None:
+        return round(stands.seconds_per_piece * 1_000_000)
+    stage = stage_of(stages(plant, recipe), job_seq) if recipe else None
+    seconds = stage.seconds_on(line) if stage else None
+    return None if seconds is None else round(seconds * 1_000_000)
+
+
 @dataclass(frozen=True, slots=True)
 class Taken:
     """What one piece takes of an item where it enters a station."""
