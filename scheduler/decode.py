@@ -77,7 +77,7 @@ class Board:
                         ready.append(self.line_of[other])
         for line, sequence in enumerate(self.sequences):
             for lot in sequence[place[line] :]:
-                self.axis_end[lot] = self._stands(line, place[line])[0]
+                self.axis_end[lot] = self.stands(line, place[line])[0]
 
     def _time_one(self, line: int, place: int) -> None:
         self._retime_line(line, place, place + 1, {}, stop=place + 1)
@@ -157,7 +157,7 @@ class Board:
                 return False
         return True
 
-    def _stands(self, line: int, place: int) -> tuple[int, list[int]]:
+    def stands(self, line: int, place: int) -> tuple[int, list[int]]:
         """Axis minute and changeover row that place `place` of a line begins from."""
         sequence = self.sequences[line]
         while place:
@@ -176,7 +176,7 @@ class Board:
         axis, minutes, rows, horizon = shop.axes[line], shop.minutes[line], shop.setup[line], shop.horizon
         starts, before, total = axis.starts, axis.before, len(axis.starts)
         end, axis_end, setup, trail, line_of = self.end, self.axis_end, self.setup, self._trail, self.line_of
-        x, row = self._stands(line, first)
+        x, row = self.stands(line, first)
         for place in range(first, min(stop, len(sequence))):
             lot = sequence[place]
             ready = release[lot]

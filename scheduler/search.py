@@ -18,6 +18,7 @@ from scheduler.state import Desk, State
 
 TRIES_BETWEEN_LOOKS = 64
 DRAW_SHARE = 0.15
+FEW = 40  # setup classes that a mean is taken of
 
 Spent = Callable[[int, Number, State], float]
 """Asked from time to time with tries, best cost and best state so far: how much of the run is over, 0 .. 1?"""
@@ -34,7 +35,7 @@ class Heat:
 def natural_heat(shop: Shop) -> Heat:
     """A heat of the order of what one move changes: a changeover, or a lot's minutes for an order of mean weight."""
     weights, problem = shop.problem.weights, shop.problem
-    setups = [minutes for rows in shop.setup[: shop.real_lines] for minutes in rows[0]]
+    setups = [minutes for rows in shop.setup[: shop.real_lines] for row in rows[:FEW] for minutes in row[:FEW]]
     work = [minutes for by_lot in shop.minutes[: shop.real_lines] for minutes in by_lot.values()]
     weight = _mean([order.weight for order in problem.orders])
     step = weights.setup_minute * _mean(setups) + weights.tardy_minute * weight * _mean(work)

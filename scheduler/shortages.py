@@ -55,11 +55,11 @@ def _late(supply: Supply, need: Need, pools: list[Pool], wanted: int) -> list[tu
         left -= pieces
     item, units = need.options[0]
     missing, found = left * units, list[tuple[int, int]]()
-    for place, (_, _, receipt) in enumerate(supply.arrivals[item]):
+    for place, (at, _, receipt) in enumerate(supply.arrivals[item]):
         taken = min(missing, pools[item].free[place])
-        if taken:
-            pools[item].free[place] -= taken
-            missing -= taken
+        pools[item].free[place] -= taken
+        missing -= taken
+        if taken and at > wanted:  # what was left before, too little for a piece, is not late
             found.append((receipt, taken))
     return [*found, (NEVER, missing)] if missing else found
 

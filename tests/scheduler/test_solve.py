@@ -12,7 +12,7 @@ from pathlib import Path
 from random import Random
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
 from scheduler.check import check
@@ -24,9 +24,10 @@ from tests.scheduler.bruteforce import best_cost
 from tests.scheduler.problems import any_problem, at, line, order, problem, product, stage
 
 ROOT = Path(__file__).parents[2]
+PHASES = (Phase.explicit, Phase.reuse, Phase.generate)  # shrinking a plant takes minutes
 
 
-@settings(deadline=None, max_examples=25)
+@settings(deadline=None, max_examples=25, phases=PHASES)
 @given(st.randoms(use_true_random=False))
 def test_every_plan_obeys_every_rule(random: Random) -> None:
     """Whatever the plant has, the checker finds nothing, and reasons add up to the order's end."""
@@ -75,7 +76,7 @@ def _tiny_product(random: Random, number: int) -> Product:
     return Product(f"P{number}", stages, "A", f"F{number}")
 
 
-@settings(deadline=None, max_examples=25)
+@settings(deadline=None, max_examples=25, phases=PHASES)
 @given(st.integers(0, 1_000_000))
 def test_small_plans_are_as_good_as_trying_everything(seed: int) -> None:
     """No sequence of a tiny plant costs less than the planner's."""
