@@ -13,6 +13,7 @@ from datetime import UTC, datetime, tzinfo
 S_BELOW = 1e11
 MS_BELOW = 1e14
 US_BELOW = 1e17
+NS_BELOW = 1e20
 _NUMBER = re.compile(r"[+-]?\d+(\.\d+)?")
 _MS_DATE = re.compile(r"/Date\((-?\d+)(?:[+-]\d{4})?\)/")
 _COMPACT_ISO_LENGTHS = {8, 14}
@@ -20,22 +21,21 @@ _COMPACT_ISO_LENGTHS = {8, 14}
 
 def micros_of(word: object, zone: tzinfo) -> int | None:
     """The instant a device means; None when it is no time at all."""
-    if isinstance(word, str):
-        return _of_text(word.strip(), zone)
-    if isinstance(word, bool) or not isinstance(word, int | float):
-        return None
-    return _of_number(word)
+    kind = type(word)
+    if kind is int or kind is float:
+        return _of_number(word)  # type: ignore[arg-type]
+    return _of_text(word.strip(), zone) if isinstance(word, str) else None
 
 
 def _of_number(number: float) -> int | None:
     size = abs(number)
-    if not size < US_BELOW * 1e3:  # NaN and infinity too
-        return None
+    if MS_BELOW <= size < US_BELOW:
+        return int(number)
+    if S_BELOW <= size < MS_BELOW:
+        return round(number * 1_000)
     if size < S_BELOW:
         return round(number * 1_000_000)
-    if size < MS_BELOW:
-        return round(number * 1_000)
-    return round(number) if size < US_BELOW else int(number) // 1_000
+    return int(number) // 1_000 if size < NS_BELOW else None  # neither NaN nor infinity is below
 
 
 def _of_text(text: str, zone: tzinfo) -> int | None:

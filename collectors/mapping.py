@@ -15,7 +15,7 @@ from zoneinfo import ZoneInfo
 import msgspec
 
 from collectors.instants import micros_of
-from collectors.paths import MISSING, Path, path_of
+from collectors.paths import MISSING, Getter, Path, Where, getter_of, path_of
 from collectors.source import Heard, Numbered, Unreadable
 from mes.domain.plant import PULSES
 from mes.domain.sample import Quality
@@ -32,30 +32,28 @@ class _Field:
 
     number: int
     address: str
-    path: Path
+    get: Getter
+    is_whole: bool
     to_word: ToWord
     is_pulse: bool
-
-
-@dataclass(frozen=True, slots=True)
-class _Group:
-    """The tags of a topic that share where time and message number stand."""
-
-    each: Path
-    time: _Beside | None
-    sequence: _Beside | None
-    fields: tuple[_Field, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class _Beside:
     """Where something stands that belongs to a value: in the same element, or once for the whole payload."""
 
-    path: Path
+    get: Getter
     in_element: bool
 
-    def of(self, document: Any, element: Any) -> Any:
-        return self.path.of(element if self.in_element else document)
+
+@dataclass(frozen=True, slots=True)
+class _Group:
+    """The tags of a topic that share where time and message number stand. `each` None: the payload is the element."""
+
+    each: Path | None
+    time: _Beside | None
+    sequence: _Beside | None
+    fields: tuple[_Field, ...]
 
 
 class _Message:
@@ -104,6 +102,9 @@ class Topics:
             message.refuse("json", str(error), topic.decode("utf-8", "replace"))
             return True
         for group in groups:
+            if group.each is None:
+                self._read_element(group, document, document, message)
+                continue
             for element in group.each.elements(document):
                 self._read_element(group, document, element, message)
         if not message.said_something:
@@ -113,16 +114,18 @@ class Topics:
     def _read_element(self, group: _Group, document: Any, element: Any, message: _Message) -> None:
         at: int | None = None
         if group.time is not None:
-            raw = group.time.of(document, element)
+            raw = group.time.get(element if group.time.in_element else document)
             at = micros_of(raw, self._zone)
             if at is None:
                 detail = "there is no time" if raw is MISSING else f"{str(raw)[:60]!r} is no time"
                 message.refuse("time", detail, group.fields[0].address)
                 return
-        identity = None if group.sequence is None else identity_of(group.sequence.of(document, element))
+        identity = None
+        if group.sequence is not None:
+            identity = identity_of(group.sequence.get(element if group.sequence.in_element else document))
         orders = at if self._orders_by_device else None
         for field in group.fields:
-            raw = field.path.of(element)
+            raw = field.get(element)
             if raw is MISSING:
                 continue
             message.said_something = True
@@ -153,7 +156,7 @@ def _document(payload: bytes, groups: Sequence[_Group]) -> Any:
     try:
         return _decode(payload)
     except (msgspec.DecodeError, RecursionError, UnicodeDecodeError) as error:
-        if any(field.path.steps or group.each.each is not None for group in groups for field in group.fields):
+        if not any(field.is_whole for group in groups for field in group.fields):
             raise ValueError(f"this is no JSON: {error}") from None
     try:
         return payload.decode()
@@ -162,21 +165,32 @@ def _document(payload: bytes, groups: Sequence[_Group]) -> Any:
 
 
 def _groups(tags: Iterable[Numbered]) -> tuple[_Group, ...]:
-    fields: dict[tuple[Path, _Beside | None, _Beside | None], list[_Field]] = {}
+    fields: dict[tuple[Any, ...], list[_Field]] = {}
     for numbered in tags:
         tag = numbered.tag
         path = path_of(tag.path)
-        field = _Field(numbered.number, tag.address, Path(path.steps), word_maker(tag.signal), tag.signal in PULSES)
-        key = Path((), path.each), _beside(tag.time_path, path), _beside(tag.sequence_path, path)
-        fields.setdefault(key, []).append(field)
-    return tuple(_Group(*key, fields=tuple(own)) for key, own in fields.items())
+        field = _Field(
+            number=numbered.number,
+            address=tag.address,
+            get=getter_of(Path(path.steps)),
+            is_whole=not path.steps and path.each is None,
+            to_word=word_maker(tag.signal),
+            is_pulse=tag.signal in PULSES,
+        )
+        fields.setdefault((path.each, tag.time_path, tag.sequence_path), []).append(field)
+    return tuple(_group(each, time, sequence, own) for (each, time, sequence), own in fields.items())
 
 
-def _beside(text: str, value: Path) -> _Beside | None:
+def _group(each: tuple[str | Where, ...] | None, time: str, sequence: str, fields: Sequence[_Field]) -> _Group:
+    taken = None if each is None else Path((), each)
+    return _Group(taken, _beside(time, each), _beside(sequence, each), tuple(fields))
+
+
+def _beside(text: str, each: tuple[str | Where, ...] | None) -> _Beside | None:
     if not text:
         return None
     path = path_of(text)
-    return _Beside(Path(path.steps), in_element=path.each == value.each)
+    return _Beside(getter_of(Path(path.steps)), in_element=path.each == each)
 
 
 def _matches(parts: Sequence[str], levels: Sequence[str]) -> bool:

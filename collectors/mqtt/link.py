@@ -34,6 +34,7 @@ SESSION_EXPIRY_S = 14 * 86_400
 FULL_WAIT_S_MAX = 5.0
 UNSUPPORTED_VERSION = 132
 SESSION_TAKEN_OVER = 142
+NOTHING = "takt/nothing"
 _WHY_OF_CODE: dict[int, Why] = {
     133: "configuration",
     134: "password",
@@ -116,6 +117,7 @@ class Link:
         client.on_connect = self._on_connect
         client.on_disconnect = self._on_disconnect
         client.on_subscribe = self._on_subscribe
+        client.on_unsubscribe = self._on_subscribe
         client.connect_timeout = CONNECT_S_MAX
         if self._address.user:
             client.username_pw_set(self._address.user, self._address.password or None)
@@ -210,10 +212,18 @@ class Link:
         """Take leave; what was acknowledged goes out first."""
         client = self._client
         if not self._gone.done() and client.is_connected():
-            client.disconnect()  # queued behind the acknowledgements
+            with contextlib.suppress(SourceLostError, TimeoutError):
+                await asyncio.wait_for(self._round_trip(), 1.0)
+            client.disconnect()
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(asyncio.shield(self._gone), 1.0)
         await asyncio.to_thread(self.drop)
+
+    async def _round_trip(self) -> None:
+        """Brokers drop what a leaving client said last; an answered question shows that they have read it all."""
+        _code, mid = self._client.unsubscribe(NOTHING)
+        if mid is not None:
+            await self._answer(mid)
 
     def drop(self) -> None:
         """Let go at once, without a word."""
