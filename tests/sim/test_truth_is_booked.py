@@ -123,6 +123,33 @@ def booked_counts(conn: psycopg.Connection[Any], station: str) -> dict[int, list
     return {ms: [good, reject] for ms, good, reject in rows}
 
 
+ELEMENT_OF = {"running": "apt", "setup": "aust", "fault": "adot", "offline": "no_data"}
+
+
+def assert_times(conn: psycopg.Connection[Any], shift: Shift, seed: int) -> None:
+    """The ledger of each machine's first shift is the truth's time by element, up to the last whole minute booked."""
+    (until,) = conn.execute("select micros(date_trunc('minute', min(through_at))) / 1000 from frontier").fetchone() or (
+        0,
+    )
+    begin = from_iso(BEGIN)
+    rows = conn.execute(
+        """
+        select machine, calendar_us, apt_us, aust_us, adet_us, adot_us, no_data_us from time_ledger
+        where shift_day = '2026-01-05' and shift = 'D' and machine = any(%s)
+        """,
+        (list(shift.states),),
+    ).fetchall()
+    assert len(rows) == len(shift.states)
+    for machine, calendar_us, *booked in rows:
+        spent = dict.fromkeys(("apt", "aust", "adet", "adot", "no_data"), 0)
+        ends = [at for at, _ in shift.states[machine][1:]] + [until]
+        for (at, state), end in zip(shift.states[machine], ends, strict=True):
+            spent[ELEMENT_OF.get(state, "adet")] += max(0, min(end, until) - max(at, begin)) * 1000
+        spent["no_data"] += max(0, shift.states[machine][0][0] - begin) * 1000
+        assert booked == list(spent.values()), f"seed {seed}, {machine}"
+        assert calendar_us == (until - begin) * 1000
+
+
 def assert_booked(conn: psycopg.Connection[Any], seed: int) -> None:
     """Play a shift, hear it badly, and compare what is booked with what happened."""
     shift = play(seed)
@@ -132,6 +159,7 @@ def assert_booked(conn: psycopg.Connection[Any], seed: int) -> None:
     for machine, states in shift.states.items():
         assert booked_states(conn, machine) == states, f"seed {seed}, {machine}"
         assert booked_counts(conn, stations[machine]) == shift.counts.get(machine, {}), f"seed {seed}, {machine}"
+    assert_times(conn, shift, seed)
     start = datetime.fromisoformat(BEGIN)
     assert list(verify(conn, start, instant(from_iso(BEGIN) * 1000 + HOURS * 3_600_000_000))) == []
 
