@@ -165,6 +165,36 @@ def test_a_shortage_is_planned_around(planner):
     assert any(reason.cause == "material" for reason in plan.reasons if reason.order == short)
 
 
+def test_what_runs_goes_on_where_it_is(planner):
+    """What is made is not planned again; the running job keeps its line and its quantity, and comes first there."""
+    site, order = planner.site, planner.site.order("1", "P1", 120, at(20))
+    planner.site.order("2", "P2", 60, at(11))
+    planner.replan()
+    ((job, line, order_id, quantity),) = planner.rows(
+        "select j.id, line, order_id, j.quantity from job j join production_order o on o.id = order_id"
+        " where o.number = '1'"
+    )
+    site.conn.execute(
+        "insert into job_span (station, from_at, line, job_id, order_id, operation_seq, phase)"
+        " values (%s, %s, %s, %s, %s, 20, 'production')",
+        (f"{line}-S2", NOW, line, job, order_id),
+    )
+    site.conn.execute(
+        "insert into shift_count (station, shift_day, shift, job_id, phase, line, order_id, operation_seq, good,"
+        " reject, rework, scrap, entered, enters, leaves)"
+        " values (%s, '2026-01-05', 'D', %s, 'production', %s, %s, 20, 30, 5, 0, 0, 35, false, true)",
+        (f"{line}-S2", job, line, order_id),
+    )
+    save_clock(site.conn, Clock(at(8.59), wall(), 1))
+    run = planner.replan()
+    first = min((lot for lot in load_lots(site.conn, run.plan_id) if lot.line == line), key=lambda lot: lot.start_at)
+    assert (first.order, first.start_at) == (order, at(8.6))
+    lots = [lot for lot in load_lots(site.conn, run.plan_id) if lot.order == order]
+    assert sum(lot.quantity for lot in lots) == 90
+    assert run.result["summary"]["lots_moved"] == 0
+    assert planner.rows("select quantity from job where id = %s", job) == [(quantity + 5,)]
+
+
 def test_a_drag_keeps_when_components_are_wanted(planner):
     """Moving another lot does not make it look as if a starved one wanted its components later."""
     planner.site.stock("CMP", 60)
