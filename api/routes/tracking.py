@@ -2,23 +2,27 @@
 
 from __future__ import annotations
 
-from datetime import date
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
 from typing import Annotated, Literal
+from zoneinfo import ZoneInfo
 
-from fastapi import APIRouter, Query
+from fastapi import APIRouter, Depends, Path, Query
 
-from api.deps import Calling, Door
+from api.deps import Call, Calling, Door
 from api.security.guard import needs
 from api.wire import Cursor, Limit, Page, cursor_key, instant_of, page_of
+from mes.domain.calendar import Calendar
 from mes.domain.fields import Instant
+from mes.domain.kpi import KPIS
 from mes.errors import Fault, InputError, NotFoundError
 from mes.store.screens import api_kpis, api_tracking
-from mes.store.screens.api_kpis import KpiLine
+from mes.store.screens.api_kpis import KpiLine, KpiWhy
 from mes.store.screens.api_tracking import ReportLine, SpanLine, StopLine
-from mes.store.screens.plant import post_of
 
 router = APIRouter(prefix="/api/v1", route_class=Door, tags=["tracking"])
 KPI_DAYS_MAX = 400
+KPI_HOURS_DAYS_MAX = 31
 LineFilter = Annotated[str | None, Query(description="only of this line")]
 From = Annotated[Instant, Query(alias="from", description="ending after")]
 To = Annotated[Instant, Query(alias="to", description="starting before")]
@@ -98,33 +102,88 @@ def list_production_reports(
     return page_of(rows, limit, lambda row: (row.id,))
 
 
+@dataclass(frozen=True, slots=True)
+class Scope:
+    """Whose KPIs: a machine's (or counting station's), a line's, an area's lines together, or all the caller sees."""
+
+    machine: Annotated[str | None, Query(description="of this machine or counting station")] = None
+    line: Annotated[str | None, Query(description="of this line")] = None
+    area: Annotated[str | None, Query(description="of this area's lines together")] = None
+
+    def codes(self, call: Call) -> list[str]:
+        """The scopes in the ledger. Raises NotFoundError when the caller sees none."""
+        plant = call.plant()
+        if self.machine is not None:
+            codes = _machines(call, self.machine, self.line)
+        else:
+            wanted = [one for one in plant.line if self.line in (None, one.code) and self.area in (None, one.area)]
+            codes = [one.code for one in wanted if call.sees(one.code)]
+        if not codes:
+            raise NotFoundError(f"There is no {self.machine or self.line or self.area or 'line'}")
+        return codes
+
+
+ScopeQuery = Annotated[Scope, Depends()]
+
+
 @router.get("/kpis", **needs("tracking:read"))
 def list_kpis(
     call: Calling,
+    scope: ScopeQuery,
     *,
-    machine: Annotated[str | None, Query(description="of this machine or counting station")] = None,
-    line: Annotated[str | None, Query(description="of this line, by where it counts")] = None,
-    area: Annotated[str | None, Query(description="of this area's lines together")] = None,
-    from_day: Annotated[date, Query(alias="from", description="first shift-day")],
-    to_day: Annotated[date, Query(alias="to", description="last shift-day, included")],
-    by: Annotated[Literal["shift", "day"], Query()] = "day",
+    from_: Annotated[Instant | date, Query(alias="from", description="instant (by hour) or first shift-day")],
+    to: Annotated[Instant | date, Query(description="instant (by hour), or last shift-day, which is included")],
+    by: Annotated[Literal["hour", "shift", "day"], Query()] = "day",
 ) -> list[KpiLine]:
-    """KPIs of a machine, a line, an area or everything, by shift or day, with the elements they are made of."""
-    if (to_day - from_day).days > KPI_DAYS_MAX:
-        fault = Fault("query/to", "too_long", f"is more than {KPI_DAYS_MAX} days after from")
-        raise InputError("That is too long a stretch", faults=(fault,))
-    plant = call.plant()
-    if machine is not None:
-        posts = _machines(call, machine, None)
-    else:
-        lines = [one for one in plant.line if line in (None, one.code) and area in (None, one.area)]
-        posts = [post_of(plant, one.counts_at) for one in lines if call.sees(one.code)]
-    if not posts:
-        raise NotFoundError(f"There is no {machine or line or area or 'line'}")
-    return api_kpis.list_kpis(call.conn, posts=posts, from_day=from_day, to_day=to_day, by=by)
+    """KPIs by hour, shift or day, with the elements they are made of. What is undefined says why."""
+    calendar = Calendar(call.plant())
+    if by == "hour":
+        begin, end = _instants(from_, to)
+        return api_kpis.list_hour_kpis(call.conn, calendar, scope.codes(call), begin, end)
+    first, last = _days(calendar, from_, to)
+    return api_kpis.list_shift_kpis(call.conn, scope.codes(call), first, last, by=by)
 
 
-def _machines(call: Calling, machine: str | None, line: str | None) -> list[str]:
+@router.get("/why/kpi/{name}", **needs("tracking:read"))
+def get_why_kpi(
+    name: Annotated[str, Path(description="oee, availability, ...")],
+    call: Calling,
+    scope: ScopeQuery,
+    *,
+    from_: Annotated[Instant | date, Query(alias="from", description="first shift-day")],
+    to: Annotated[Instant | date, Query(description="last shift-day, included")],
+) -> KpiWhy:
+    """Why a KPI is what it is: formula, figures, and the rows that were added up."""
+    if name not in KPIS:
+        raise NotFoundError(f"There is no KPI {name}")
+    first, last = _days(Calendar(call.plant()), from_, to)
+    return api_kpis.why_kpi(call.conn, name, scope.codes(call), first, last)
+
+
+def _instants(from_: date, to: date) -> tuple[datetime, datetime]:
+    """A stretch of hours. Raises InputError for days, or too many hours."""
+    if not isinstance(from_, datetime) or not isinstance(to, datetime):
+        fault = Fault("query/from", "instant", "by hour from and to are instants")
+        raise InputError("Hours lie between instants", faults=(fault,))
+    _check_length(to - from_, timedelta(days=KPI_HOURS_DAYS_MAX))
+    return from_, to
+
+
+def _days(calendar: Calendar, from_: date, to: date) -> tuple[date, date]:
+    """A stretch of shift-days; instants stand for the plant's date at them. Raises InputError for too many."""
+    zone = ZoneInfo(calendar.plant.site.time_zone)
+    first, last = (day.astimezone(zone).date() if isinstance(day, datetime) else day for day in (from_, to))
+    _check_length(last - first, timedelta(days=KPI_DAYS_MAX))
+    return first, last
+
+
+def _check_length(length: timedelta, most: timedelta) -> None:
+    if not timedelta(0) <= length <= most:
+        fault = Fault("query/to", "length", f"lies 0 to {most.days} days after from")
+        raise InputError("That stretch cannot be shown", faults=(fault,))
+
+
+def _machines(call: Call, machine: str | None, line: str | None) -> list[str]:
     """The machines and counting stations the caller sees, of those asked for."""
     plant = call.plant()
     line_of = {m.code: m.line for m in plant.machine} | {s.code: s.line for s in plant.stations.values()}

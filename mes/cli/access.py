@@ -1,4 +1,4 @@
-"""`mes user`, `mes key`: let people and systems in."""
+"""`mes user`, `mes key`: let people and systems in. `mes audit`: what was done by whom holds together."""
 
 from __future__ import annotations
 
@@ -16,12 +16,14 @@ if TYPE_CHECKING:
 
 users = typer.Typer(no_args_is_help=True, help="People who sign in.")
 keys = typer.Typer(no_args_is_help=True, help="API keys of other systems.")
+trail = typer.Typer(no_args_is_help=True, help="The audit trail.")
 
 
 def add_to(app: typer.Typer) -> None:
     """Add these commands."""
     app.add_typer(users, name="user")
     app.add_typer(keys, name="key")
+    app.add_typer(trail, name="audit")
 
 
 @users.command("add")
@@ -83,6 +85,22 @@ def list_keys() -> None:
         state = "revoked" if row.revoked_at else "in force"
         used = f"last used {row.last_used_at:%Y-%m-%d %H:%M} UTC" if row.last_used_at else "never used"
         print(f"{row.prefix}  {row.system}  {state}  {used}  {' '.join(row.scopes)}")
+
+
+@trail.command("verify")
+def verify_trail(
+    head: Annotated[str, typer.Option(help="A head printed earlier, kept elsewhere: finds a cut trail.")] = "",
+) -> None:
+    """Recompute the audit trail; exit 1 where a row was changed, removed, added or reordered."""
+    from mes.errors import MesError
+    from mes.store.audit import verify_chain
+
+    with _deed() as (_, conn, _):
+        state = verify_chain(conn, anchor=head)
+    if state.broken:
+        raise MesError(f"The audit trail is broken: {state.broken}", remedy="Compare it with a backup.")
+    waiting = f", {state.unchained} not chained yet" if state.unchained else ""
+    print(f"{state.rows} rows hold together{waiting}; head {state.head or 'none'}")
 
 
 @contextmanager

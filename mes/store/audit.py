@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
@@ -53,3 +54,40 @@ def chain_audit(conn: Connection, *, limit: int = 1000) -> int:
                 {"seq": seq, "chain": chain, "id": row["id"]},
             )
     return len(rows)
+
+
+@dataclass(frozen=True, slots=True)
+class ChainState:
+    """The audit trail as it stands: `rows` that hold together, the chain at the last of them, and what breaks it."""
+
+    rows: int
+    head: str
+    broken: str = ""
+    unchained: int = 0
+
+
+def verify_chain(conn: Connection, *, anchor: str = "") -> ChainState:
+    """Recompute the whole chain: a changed, removed, added or reordered row breaks it there.
+
+    `anchor` is a head noted earlier, outside the database: without it a trail cut at its end would hold together.
+    """
+    chain, rows, anchored = "", 0, not anchor
+    with conn.cursor("audit_trail", row_factory=dict_row) as cur:
+        cur.execute(
+            """
+            select id, at, wall_at, actor, action, subject, detail, seq, chain_sha256 from audit
+            where seq is not null order by seq
+            """
+        )
+        for row in cur:
+            seq, kept = row.pop("seq"), row.pop("chain_sha256")
+            if seq != rows + 1:
+                return ChainState(rows, chain, f"row {rows + 1} is missing")
+            expected = content_sha256([chain, row])
+            if kept != expected:
+                return ChainState(rows, chain, f"row {seq} was changed ({row['action']} by {row['actor']})")
+            chain, rows = expected, seq
+            anchored = anchored or chain == anchor
+    unchained = conn.execute("select count(*) from audit where seq is null").fetchone()
+    broken = "" if anchored else f"the trail does not hold the head {anchor}: it was cut or made anew"
+    return ChainState(rows, chain, broken, int(unchained[0]) if unchained else 0)

@@ -42,7 +42,7 @@ def booked(site: Site, known: httpx.Client) -> httpx.Client:
             insert into time_ledger (machine, shift_day, shift, line, calendar_us, planned_stop_us, apt_us, aust_us,
                                      adet_us, adot_us, no_data_us, ideal_us, good, reject)
             select s, d::date, 'D', left(s, 3), 100, 20, 40, 10, 10, 20, 0, 30, 9, 1
-            from unnest(array['L01-S1', 'L02-S1']) s, unnest(array['2026-01-05', '2026-01-06']) d
+            from unnest(array['L01', 'L02', 'L01-S1', 'L02-S1']) s, unnest(array['2026-01-05', '2026-01-06']) d
             """
         )
         conn.execute(
@@ -94,7 +94,29 @@ def test_kpis_are_ratios_of_sums(booked: httpx.Client) -> None:
     plant = booked.get("/kpis", params=days).json()
     assert (plant[0]["elements"]["good"], plant[0]["kpis"]["quality_ratio"]["value"]) == (18, 0.9)
     assert booked.get("/kpis", params=days | {"line": "L09"}).status_code == 404
-    assert booked.get("/kpis", params=days | {"to": "2036-01-06"}).status_code == 422
+    for wrong in ({"to": "2036-01-06"}, {"to": "2026-01-04"}, {"by": "hour"}, {"to": "soon"}):
+        assert booked.get("/kpis", params=days | wrong).status_code == 422
+
+
+def test_a_kpi_can_be_opened(booked: httpx.Client) -> None:
+    """A KPI says its formula, its figures, and the ledger's rows they are the sum of."""
+    found = booked.get("/why/kpi/oee", params={"line": "L01", "from": "2026-01-05", "to": "2026-01-06"}).json()
+    assert found["why"]["formula"] == "availability x effectiveness x quality_ratio"
+    availability = found["why"]["factors"][0]
+    assert (availability["formula"], availability["result"]["value"]) == ("APT / PBT", 0.5)
+    assert [(row["scope"], row["shift_day"]) for row in found["rows"]] == [("L01", "2026-01-05"), ("L01", "2026-01-06")]
+    days = {"from": "2026-01-05", "to": "2026-01-05"}
+    assert booked.get("/why/kpi/luck", params=days).status_code == 404
+
+
+def test_kpis_by_the_hour(site: Site, booked: httpx.Client) -> None:
+    """Hour by hour, as far as booked: what ran, what stood still."""
+    with psycopg.connect(site.database_url) as conn:
+        conn.execute("insert into frontier values ('L01-S1', '2026-01-05T10:30Z')")
+    hours = booked.get("/kpis", params=DAY | {"line": "L01", "by": "hour"}).json()
+    shown = {row["from_at"][11:13]: row["kpis"]["availability"]["value"] for row in hours}
+    assert {hour: shown[hour] for hour in ("08", "09", "10")} == {"08": 1.0, "09": 0.0, "10": 1.0}
+    assert "11" not in shown
 
 
 def test_other_lines_are_left_out(site: Site, booked: httpx.Client) -> None:

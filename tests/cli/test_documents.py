@@ -152,6 +152,8 @@ def test_people_and_keys_are_added(mes: Mes, database_url: str) -> None:
     assert mes("key", "revoke", prefix).returncode == 0
     assert mes("key", "revoke", prefix).returncode == 1
     assert mes("user", "add", "x", "--role", "king").returncode == 2
+    assert mes("audit", "verify").stdout.startswith("0 rows hold together, 3 not chained yet")
+    assert mes("audit", "verify", "--head", "none").returncode == 1
     assert mes("key", "add", "--system", "erp", "--scope", "everything").returncode == 2
     with psycopg.connect(database_url) as conn:
         text = str(conn.execute("select p::text from person p union all select k::text from api_key k").fetchall())

@@ -213,6 +213,13 @@ export interface Elements {
   unpaced?: number;
 }
 
+export interface ElementsRow {
+  scope: string;
+  shift_day: string;
+  shift: string;
+  elements: Elements;
+}
+
 export interface EnrolDocument {
   enrolment: string;
 }
@@ -346,6 +353,12 @@ export interface GrantsDocument {
   grants: Array<GrantDocument_Input>;
 }
 
+export interface Input {
+  name: string;
+  value: number;
+  unit: string;
+}
+
 export interface Invitation {
   link: string;
 }
@@ -446,10 +459,16 @@ export interface KioskRow {
 }
 
 export interface KpiLine {
-  shift_day: string;
+  from_at: string | null;
+  shift_day: string | null;
   shift: string;
   elements: Elements;
   kpis: Record<string, Ratio>;
+}
+
+export interface KpiWhy {
+  why: Why;
+  rows: Array<ElementsRow>;
 }
 
 export interface LineDay {
@@ -1098,6 +1117,15 @@ export interface StopLine {
   job_id: number | null;
   shift_day: string | null;
   shift: string;
+}
+
+export interface Why {
+  kpi: string;
+  formula: string;
+  unit: string;
+  result: Ratio;
+  inputs?: Array<Input>;
+  factors?: Array<Why>;
 }
 
 export interface api__routes__floor__Heard {
