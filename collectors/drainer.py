@@ -10,12 +10,14 @@ import structlog
 from collectors.batch import Part
 from collectors.blobs import part_of, said_dropped, taken_apart
 from collectors.depot import AwayError, BadRowsError, Depot, Door
-from collectors.spool import Blob, Spool
+from collectors.spool import Blob, Spool, left_behind
+from mes.clock import mono
 from mes.errors import SetupError
 from mes.store.sample import Stored
 
 DRAIN_ROWS_MAX = 20_000
 TRY_AGAIN_S = 0.5
+ADOPT_S = 5.0
 _log = structlog.get_logger("collectors.drainer")
 
 
@@ -31,6 +33,7 @@ class Drainer:
         self._thread = threading.Thread(target=self._run, name="drainer", daemon=True)
         self._watchman = threading.Thread(target=self._watch, name="watchman", daemon=True)
         self.drained = 0
+        self._adopted_s = mono()
         self.failure: BaseException | None = None
 
     @property
@@ -97,7 +100,14 @@ class Drainer:
         if self._door.away_since is not None:
             self._depot.open()
             self._door.back()
+        self._adopt()
         return False
+
+    def _adopt(self) -> None:
+        """Take over, now and then, what collectors that have died left behind."""
+        if mono() - self._adopted_s > ADOPT_S:
+            self._adopted_s = mono()
+            self._spools += left_behind(self._spools)
 
     def _drain_blobs(self, spool: Spool, blobs: list[Blob]) -> None:
         dropped = spool.take_dropped()

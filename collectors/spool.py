@@ -213,6 +213,18 @@ def open_spools(folder: Path, **limits: int) -> list[Spool]:
     return spools
 
 
+def left_behind(held: Sequence[Spool]) -> list[Spool]:
+    """Spools beside ours whose processes have died since, and that hold something."""
+    ours = {spool.path for spool in held}
+    folder = held[0].path.parent
+    others = [path for path in sorted(folder.glob("*.sqlite")) if path.stem.isdigit() and path not in ours]
+    found = [spool for path in others if (spool := _try_spool(folder, int(path.stem), {}))]
+    for spool in found:
+        if not spool.rows:
+            spool.close()
+    return [spool for spool in found if spool.rows]
+
+
 def _try_spool(folder: Path, number: int, limits: dict[str, int]) -> Spool | None:
     try:
         return Spool(folder / f"{number}.sqlite", **limits)
