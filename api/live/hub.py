@@ -256,6 +256,10 @@ class Hub:
             except UnavailableError:
                 self._ending.wait(1.0)
                 continue
+            except Exception:
+                _log.exception("the bell was not heard; listening again")
+                self._ending.wait(1.0)
+                continue
             if rooms:
                 self._mark(rooms)
         ear.close()
@@ -298,10 +302,11 @@ class Hub:
         except AWAY as error:
             if "database" not in self._away:
                 _log.warning("live images stand still: the database is away", reason=str(error).splitlines()[0])
-            self._away = ("database",)
-            self._ending.wait(1.0)
-            for watch in due:
-                watch.rung = True
+            self._stand_still(due)
+            return
+        except Exception:
+            _log.exception("live images stand still: the question failed")
+            self._stand_still(due)
             return
         if "database" in self._away:
             _log.info("live images move again")
@@ -309,6 +314,13 @@ class Hub:
         for watch in due:
             if watch.topic in answer.images:
                 self._compare(watch, tree_of(answer.images[watch.topic]))
+
+    def _stand_still(self, due: list[Watch]) -> None:
+        """Say so with every beat, and look again soon."""
+        self._away = ("database",)
+        for watch in due:
+            watch.rung = True
+        self._ending.wait(1.0)
 
     def _compare(self, watch: Watch, tree: Tree) -> None:
         body: Tree

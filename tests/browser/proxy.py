@@ -81,9 +81,12 @@ class Proxy:
             one.close()
 
     def _pump(self, source: socket.socket, target: socket.socket) -> None:
+        # A connection that lost bytes is lost: TCP never goes on after a hole.
+        lost = False
         with contextlib.suppress(OSError):
             while data := source.recv(CHUNK_BYTES):
-                if self.mode != "hang":
+                lost = lost or self.mode == "hang"
+                if not lost:
                     target.sendall(data)
         with contextlib.suppress(OSError):
             target.shutdown(socket.SHUT_WR)

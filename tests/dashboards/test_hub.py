@@ -47,11 +47,11 @@ class Plant:
     def __init__(self) -> None:
         self.images: dict[str, Any] = {"wall": {"good": 1}, "board": {"plan": 7}}
         self.asked: list[list[str]] = []
-        self.away = False
+        self.away: Exception | None = None
 
     def ask(self, topics: list[Topic]) -> Answer:
         if self.away:
-            raise psycopg.OperationalError("the server closed the connection unexpectedly")
+            raise self.away
         self.asked.append(sorted(topic.name for topic in topics))
         images = {topic: json.loads(json.dumps(self.images[topic.name])) for topic in topics}
         return Answer(images, Clock(wall(), wall()))
@@ -197,17 +197,18 @@ def test_those_who_see_other_lines_share_nothing() -> None:
     on_stage(play)
 
 
-def test_the_beat_says_when_the_database_is_away_and_when_it_is_back() -> None:
+@pytest.mark.parametrize("failure", [psycopg.OperationalError("gone"), ValueError("odd")], ids=["away", "failing"])
+def test_the_beat_says_when_figures_stand_still_and_when_they_move_again(failure: Exception) -> None:
     """Figures that stand still are never passed off as fresh."""
 
     async def play(hub: Hub, plant: Plant, bell: Bell) -> None:
         client = hub.join([WALL])
         await until(client, "snapshot")
-        plant.away = True
+        plant.away = failure
         bell.ring("booked")
         while (await until(client, "hb"))["away"] != ["database"]:
             pass
-        plant.away = False
+        plant.away = None
         while (await until(client, "hb"))["away"] != []:
             pass
 

@@ -35,7 +35,7 @@ export interface Limits {
   retry_min_ms: number;
   retry_max_ms: number;
 }
-const LIMITS: Limits = { stale_ms: 5000, answer_ms: 4000, retry_min_ms: 1000, retry_max_ms: 15000 };
+const LIMITS: Limits = { stale_ms: 5000, answer_ms: 4000, retry_min_ms: 1000, retry_max_ms: 4000 };
 
 export class Link {
   private source: EventSource | undefined;
@@ -77,7 +77,7 @@ export class Link {
     source.addEventListener('error', () => {
       if (source !== this.source) return;
       if (mono() - this.heard > this.limits.stale_ms) this.say('down');
-      if (source.readyState === EventSource.CLOSED) this.again(this.wait * (0.5 + Math.random()));
+      if (source.readyState === EventSource.CLOSED) this.retryLater();
     });
   }
 
@@ -92,6 +92,12 @@ export class Link {
     });
   }
 
+  /** After a refusal: spread out, so that all screens of a plant do not knock at once, but back within seconds. */
+  private retryLater(): void {
+    this.again(this.wait * (0.5 + Math.random() / 2));
+    this.wait = Math.min(this.limits.retry_max_ms, this.wait * 2);
+  }
+
   private startOver(): void {
     this.last = '';
     this.again(0);
@@ -100,7 +106,6 @@ export class Link {
   private again(after_ms: number): void {
     this.source?.close();
     clearTimeout(this.retry);
-    this.wait = Math.min(this.limits.retry_max_ms, this.wait * 2);
     this.retry = setTimeout(() => this.open(), after_ms);
   }
 
