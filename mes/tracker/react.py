@@ -17,6 +17,7 @@ from mes.store.touched import Kind, Touched
 from mes.store.tracking.counts import load_jobs
 from mes.tracker.book import Booked
 from mes.tracker.etas import react_etas
+from mes.tracker.marks import react_device_orders, react_switches
 from mes.tracker.outlook import load_outlook
 from mes.tracker.plants import Plants
 from mes.tracker.reports import react_milestones, react_reports
@@ -38,6 +39,8 @@ class Concern:
     items: set[str] = field(default_factory=set)
     counted_orders: set[int] = field(default_factory=set)
     counted_items: set[str] = field(default_factory=set)
+    counted_lines: set[str] = field(default_factory=set)
+    device_orders: list[tuple[str, int, str]] = field(default_factory=list)
     all: bool = False
 
     def __bool__(self) -> bool:
@@ -57,15 +60,17 @@ class Concern:
         facts = load_jobs(conn, {row.job for row in booked.shifts.counts.rows} | booked.refolded.jobs)
         self.counted_orders |= {fact.order_id for fact in facts.values()} - {0}
         self.counted_items |= {row.item for row in booked.shifts.consumption.rows}
+        self.counted_lines |= {row.line for row in booked.shifts.counts.rows}
+        self.device_orders += booked.refolded.orders
 
     def joined(self, other: Concern) -> Concern:
-        """Both."""
+        """What lies ahead of both; what was counted on lines is reacted to at once."""
         return Concern(
-            self.orders | other.orders,
-            self.items | other.items,
-            self.counted_orders | other.counted_orders,
-            self.counted_items | other.counted_items,
-            self.all or other.all,
+            orders=self.orders | other.orders,
+            items=self.items | other.items,
+            counted_orders=self.counted_orders | other.counted_orders,
+            counted_items=self.counted_items | other.counted_items,
+            all=self.all or other.all,
         )
 
     def as_touched(self, tries: int) -> list[Touched]:
@@ -87,6 +92,8 @@ class Reactor:
     def react(self, conn: Connection, plants: Plants, deed: Deed, concern: Concern) -> None:
         """Write and tell what changed."""
         orders = sorted(concern.orders | concern.counted_orders)
+        react_device_orders(conn, deed, plants, concern.device_orders)
+        react_switches(conn, deed, plants, concern.counted_lines)
         if orders:
             react_milestones(conn, deed, plants, orders)
             react_reports(conn, deed, plants, orders)

@@ -7,12 +7,14 @@ together, stretch by stretch, so that a tick costs a handful of queries however 
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import groupby
+from operator import itemgetter
 
 from mes.domain.calendar import MINUTE_US, floor_minute
 from mes.domain.tracking import tape as on
-from mes.domain.tracking.fold import NEVER, Checkpoint, Fold, Standing, standing
+from mes.domain.tracking.fold import NEVER, Checkpoint, Fold, MinuteCount, Standing, standing
 from mes.domain.tracking.jobs import COUNT_KINDS, Entry, assignments
 from mes.domain.tracking.posts import Rules
 from mes.store.pool import Connection
@@ -50,6 +52,8 @@ class Refolded:
     reached: dict[str, int] = field(default_factory=dict)
     idle_at: dict[str, int] = field(default_factory=dict)
     """When posts that run while they count fall idle if nothing more is heard; 0: not by themselves."""
+    orders: list[tuple[str, int, str]] = field(default_factory=list)
+    """Where devices began to say another order: (post, at, their word)."""
     deviations: list[Deviation] = field(default_factory=list)
 
     def note(self, replaced: Replaced) -> None:
@@ -120,6 +124,8 @@ def refold(
             post.take_stretch()
         heard = _hear(conn, plants, posts)
         outcomes = {post.code: _fold(plants, post, heard) for post in posts}
+        for code, outcome in outcomes.items():
+            done.orders += [(code, at, word) for at, word in outcome.folded.orders]
         done.note(replace(conn, list(outcomes.values()), heard.known, write=not whole))
         for post in posts:
             done.before.setdefault(post.code, post.work.from_us if whole else post.before)
@@ -253,6 +259,17 @@ def _fold(plants: Plants, post: _Post, heard: _Heard) -> Outcome:
         first_job=first_job,
         next_job=NEVER if is_end else stands.job_since if stands.job else reached,
     )
+
+
+def instants_of(conn: Connection, plants: Plants, code: str, minute: int) -> Iterator[tuple[int, list[MinuteCount]]]:
+    """The instants within a booked minute of a post, each with what the minute holds by then."""
+    work = Work(minute, minute + MINUTE_US - 1)
+    for post in _begin_cold(conn, plants, {code: work}, whole=True):
+        post.take_stretch()
+        heard = _hear(conn, plants, [post])
+        tape = _tape(plants, post, heard, heard.entries.get(post.rules.line, ()), work.to_us)
+        for at, events in groupby((e for e in tape if minute <= e[0] <= work.to_us), key=itemgetter(0)):
+            yield at, post.fold.run(list(events), at).counts
 
 
 def _tape(plants: Plants, post: _Post, heard: _Heard, entries: Sequence[Entry], until: int) -> list[on.Event]:

@@ -116,7 +116,7 @@ code = "plc"
 kind = "opcua"
 url = "opc.tcp://127.0.0.1:4840"
 """
-SIGNALS = {"state": "", "stop_code": "", "good_total": "modulus = 1000", "reject_total": ""}
+SIGNALS = {"state": "", "stop_code": "", "order": "", "good_total": "modulus = 1000", "reject_total": ""}
 STATES = 'states = { "run" = "running", "idle" = "idle", "flt" = "fault", "wait" = "starved", "full" = "blocked" }'
 
 

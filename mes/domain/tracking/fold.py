@@ -81,6 +81,7 @@ class Standing:
     span: Span | None = None
     excess: int = 0
     excess_since: int = 0
+    order: str = ""
 
     def checkpoint(self) -> Checkpoint:
         """As plain JSON values; equal standings give equal checkpoints."""
@@ -88,7 +89,7 @@ class Standing:
             [[signal, *baseline] for signal, baseline in sorted(self.counters.items())],
             self.word, self.code, self.gaps, self.heard_in_gap, self.job, self.phase, self.job_since, self.busy_until,
             self.shift_day, self.shift, self.open, list(self.span) if self.span else None,
-            self.excess, self.excess_since,
+            self.excess, self.excess_since, self.order,
         ]  # fmt: skip
 
 
@@ -108,6 +109,8 @@ class Folded:
     job_spans: list[JobSpan] = field(default_factory=list)
     counts: list[MinuteCount] = field(default_factory=list)
     checkpoints: dict[int, Checkpoint] = field(default_factory=dict)
+    orders: list[tuple[int, str]] = field(default_factory=list)
+    """Where the device began to say another order: (at, its word, empty for none)."""
     settled_at: int | None = None
     """The end of the minute whose checkpoint came out unchanged; None when the tape was gone through to its end."""
 
@@ -160,7 +163,7 @@ class Fold:
         does: dict[int, Callable[[Any, Any], None]] = {
             on.RULES: self._rules, on.REBOOT: self._reboot, on.TOTAL: self._total, on.PULSE: self._pulse,
             on.PERSON: self._person, on.MARK: self._mark, on.EDGE: self._edge, on.CODE: self._code,
-            on.WORD: self._word, on.BUSY: self._busy, on.SILENCE: self._silence,
+            on.WORD: self._word, on.BUSY: self._busy, on.SILENCE: self._silence, on.ORDER: self._order,
         }  # fmt: skip
         for at, rank, tie, payload in tape:
             if at != self.now and not self._arrive(at):
@@ -412,3 +415,8 @@ class Fold:
     def _busy(self, until: int, _nothing: None) -> None:
         self.stands.busy_until = max(self.stands.busy_until, until)
         self.changed = True
+
+    def _order(self, _tie: int, order: str) -> None:
+        if order != self.stands.order:
+            self.stands.order = order
+            self.out.orders.append((self.now, order))

@@ -20,12 +20,12 @@ from mes.domain.tracking.jobs import COUNT_KINDS, Entry
 from mes.domain.tracking.posts import Rules
 from mes.domain.tracking.states import word_of
 
-RULES, REBOOT, TOTAL, PULSE, PERSON, MARK, EDGE, CODE, WORD, BUSY, SILENCE = range(11)
+RULES, REBOOT, TOTAL, PULSE, PERSON, MARK, EDGE, CODE, WORD, BUSY, SILENCE, ORDER = range(12)
 
 Event = tuple[int, int, int, Any]
 """(at, rank, tie, payload). Payload by rank: RULES Rules or None; TOTAL signal (tie is the value); PULSE (signal,
-value); PERSON and MARK Entry; EDGE Stretch; CODE and WORD text; BUSY nothing (tie is until); SILENCE (ends, concerns
-state)."""
+value); PERSON and MARK Entry; EDGE Stretch; CODE, WORD and ORDER text; BUSY nothing (tie is until); SILENCE (ends,
+concerns state)."""
 
 
 class Heard(NamedTuple):
@@ -64,6 +64,8 @@ def heard_events(samples: Iterable[Heard]) -> list[Event]:
             events.append((at, WORD, h, word_of(value)))
         elif signal == "stop_code":
             events.append((at, CODE, h, word_of(value)))
+        elif signal == "order":
+            events.append((at, ORDER, h, word_of(value)))
     return events
 
 
