@@ -81,7 +81,7 @@ def _simulate(problem: Problem, sequences: dict[str, list[Job]]) -> float | None
         if not possible:
             return None
         at, code = min(possible)
-        _place(problem, facts, run, code, left[code].pop(0), at)
+        _place(problem, facts, run, code, job=left[code].pop(0), at=at)
         left = {code: jobs for code, jobs in left.items() if jobs}
     weights = problem.weights
     tardiness = 0.0
@@ -110,7 +110,7 @@ def _start(problem: Problem, facts: Facts, run: Run, code: str, job: Job) -> dat
     return next_open(facts.open[code], at)
 
 
-def _place(problem: Problem, facts: Facts, run: Run, code: str, job: Job, at: datetime) -> None:
+def _place(problem: Problem, facts: Facts, run: Run, code: str, *, job: Job, at: datetime) -> None:
     pace = next(each.seconds_per_piece for each in _stage(problem, job).lines if each.line == code)
     end = after(facts.open[code], at, -int(-job.qty * pace // 60))
     run.setups += facts.changeover(code, run.family[code], _family(problem, job))
