@@ -72,6 +72,7 @@ class _AtLine:
 
 
 def _line_difference(conn: Connection, plants: Plants, at_line: _AtLine, since: int) -> Difference[Stop]:
+    # The span before the first changed one may be the beginning of a stop whose end changed.
     begun = last_running(conn, dict.fromkeys(at_line.posts, since))
     rewrite = {post: begun.get(post, EVER) for post in at_line.posts}
     first = max(min(rewrite.values(), default=since) - BUBBLE_US, EVER)

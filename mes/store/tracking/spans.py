@@ -107,14 +107,14 @@ def _delete_spans(conn: Connection, gone: Sequence[SpanKey]) -> None:
 
 
 def last_running(conn: Connection, before: Mapping[str, int]) -> dict[str, int]:
-    """When each post's last running span at or before an instant began; posts that did not run by then are left out."""
+    """When each post's last running span before an instant began; posts that did not run by then are left out."""
     rows = conn.execute(
         """
         select w.code, micros(s.from_at)
         from unnest(%(codes)s::text[], %(befores)s::int8[]) as w (code, before_us)
         cross join lateral (
             select from_at from state_span
-            where machine = w.code and from_at <= instant(w.before_us) and state = 'running'
+            where machine = w.code and from_at < instant(w.before_us) and state = 'running'
             order by from_at desc limit 1) s
         """,
         {"codes": texts(before), "befores": instants(before.values())},
