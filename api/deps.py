@@ -11,17 +11,18 @@ for a connection another cannot give back for want of a thread.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Coroutine
-from contextlib import AbstractContextManager, asynccontextmanager
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Coroutine
+from contextlib import AbstractContextManager, aclosing, asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Annotated, Any
+from typing import Annotated, Any, cast
 
 from anyio import CancelScope, CapacityLimiter
 from fastapi import Depends, Request, Response
 from fastapi.routing import APIRoute
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import ClientDisconnect
+from starlette.responses import StreamingResponse
 
 from api import limits
 from api.errors import BodyError, SlowBodyError, TooLargeError, UnsupportedError
@@ -29,19 +30,21 @@ from api.idempotency import Repeated, kept_answer, repeated, request_key
 from api.security import guard
 from api.security.login import BackOff
 from api.wire import read_json
+from mes import clock
 from mes.actions.record import Deed
 from mes.clock import Clock
 from mes.domain.access import Caller, Permission
 from mes.domain.plant import Plant
-from mes.errors import NotFoundError, UnavailableError
+from mes.errors import NotFoundError, UnauthenticatedError, UnavailableError
 from mes.settings import Settings
 from mes.store.house import load_clock
-from mes.store.pool import RETRYABLE, Connection, Pool, snapshot, transaction
+from mes.store.pool import AWAY, RETRYABLE, Connection, Pool, snapshot, transaction
 
 TRIES_MAX = 3
 CONNECTIONS_MAX = 10
 CONNECTION_S_MAX = 3.0
 PLACE_S_MAX = 5.0
+STREAM_ASKED_AGAIN_S = 20.0
 
 
 @dataclass(slots=True)
@@ -212,11 +215,40 @@ class Door(APIRoute):
             await self._read(request)
             if self.holds == "nothing":
                 request.state.visit = Visit(house, caller, self.permission, address)
-                return await inner(request)
+                response = await inner(request)
+                if isinstance(response, StreamingResponse):
+                    response.body_iterator = self._while_admitted(
+                        house, request, cast("AsyncGenerator[Any, None]", response.body_iterator)
+                    )
+                return response
             async with house.place():
                 return await self._in_transaction(house, caller, address, request, inner)
 
         return handle
+
+    async def _while_admitted(
+        self, house: House, request: Request, pieces: AsyncGenerator[Any, None]
+    ) -> AsyncGenerator[Any, None]:
+        """A stream, which ends soon after its caller lost the right to it."""
+        asked = clock.mono()
+        async with aclosing(pieces):
+            async for piece in pieces:
+                yield piece
+                if clock.mono() - asked > STREAM_ASKED_AGAIN_S:
+                    asked = clock.mono()
+                    if not await self._still_admitted(house, request):
+                        return
+
+    async def _still_admitted(self, house: House, request: Request) -> bool:
+        """Whether a caller may still do this; while the database is away nobody loses a right."""
+        try:
+            async with house.place():
+                caller = await run_in_threadpool(house.doorkeeper.find, request)
+        except (*AWAY, UnavailableError):
+            return True
+        except UnauthenticatedError:
+            return False
+        return caller.may(self.permission)
 
     async def _read(self, request: Request) -> None:
         """The whole body, checked, before anything is held."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Annotated, Literal
 from uuid import uuid4
 
@@ -12,10 +12,11 @@ from api.deps import Call, Calling, Door
 from api.security.guard import needs
 from api.wire import Cursor, Id, Limit, Page, cursor_key, instant_of, page_of
 from mes.actions import floor as actions
+from mes.domain.access import Permission
 from mes.domain.fields import Instant
 from mes.domain.floor import AndonDocument, EntryDocument, JobMark, place_of
 from mes.domain.plant import Plant
-from mes.errors import NotFoundError
+from mes.errors import ForbiddenError, NotFoundError
 from mes.store import floor as store
 from mes.store.floor import AndonCall
 from mes.store.screens import api_floor
@@ -24,6 +25,8 @@ from mes.store.screens.api_floor import EntryLine, JobLine
 router = APIRouter(prefix="/api/v1", route_class=Door, tags=["floor"])
 JobId = Annotated[Id, Path()]
 CallId = Annotated[Id, Path()]
+ENTRY_NEEDS: dict[str, Permission] = {"mark": "jobs:run", "confirm": "jobs:confirm"}
+"""What an entry needs that is said about a job, here as at the job's own address."""
 LineFilter = Annotated[str | None, Query(description="only of this line")]
 
 
@@ -47,6 +50,10 @@ def _require_place(call: Call, plant: Plant, *, line: str, station: str, machine
 def post_entry(body: EntryDocument, call: Calling) -> Heard:
     """Say what happened: a count, reject, rework, scrap, reason, mark, assignment, who is on, a note."""
     plant = call.plant()
+    if needed := ENTRY_NEEDS.get(body.kind):
+        call = replace(call, permission=needed)
+        if not call.caller.may(needed):
+            raise ForbiddenError(f"An entry of kind {body.kind} needs {needed}")
     _require_place(call, plant, line=body.line, station=body.station, machine=body.machine)
     done = actions.enter(call.conn, call.deed, body, plant, client_id=body.client_id or uuid4())
     return Heard(done.id, done.repeated)

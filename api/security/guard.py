@@ -23,7 +23,7 @@ from mes import clock
 from mes.actions.access import KEY_MARK, KIOSK_MARK, sha256
 from mes.domain.access import NOBODY, Caller, Grant, Permission
 from mes.errors import ForbiddenError, UnauthenticatedError
-from mes.store.pool import Pool, transaction
+from mes.store.pool import Connection, Pool, transaction
 
 Holds = Literal["write", "read", "nothing"]
 Keeps = Literal["answer", "fact", "nothing"]
@@ -59,32 +59,33 @@ class Doorkeeper:
 
     def remembered(self, request: Request) -> Caller | None:
         """Who calls, where no question to the database is needed."""
-        token = _token(request)
-        if not token:
-            return VISITOR if self._visitor and on_this_machine(request) else NOBODY
+        tokens = _tokens(request)
+        if not tokens:
+            return self._stranger(request)
         with self._lock:
-            until, caller = self._known.get(sha256(token), (0.0, NOBODY))
+            until, caller = self._known.get(sha256(tokens[0]), (0.0, NOBODY))
         return caller if until > clock.mono() else None
 
     def find(self, request: Request) -> Caller:
-        """Who calls. Raises UnauthenticatedError for a token that opens nothing."""
+        """Who calls: by the first of the request's secrets that opens something.
+
+        Raises UnauthenticatedError for a bearer that opens nothing; a cookie that does not any more is nobody's.
+        """
         caller = self.remembered(request)
         if caller is not None:
             return caller
-        token = _token(request)
-        with transaction(self._pool) as conn:
-            if token.startswith(KEY_MARK):
-                found = keys.caller_of_key(conn, token)
-            elif token.startswith(KIOSK_MARK):
-                found = kiosks.caller_of_kiosk(conn, token)
-            else:
-                found = login.caller_of_session(conn, token)
         by_bearer = "authorization" in request.headers
-        if found is None:
-            if by_bearer:
-                raise UnauthenticatedError("This key is unknown, revoked or over")
-            return VISITOR if self._visitor and on_this_machine(request) else NOBODY
-        return self._remember(token, replace(found, by_cookie=not by_bearer))
+        for token in _tokens(request):
+            with transaction(self._pool) as conn:
+                found = _caller_of(conn, token)
+            if found is not None:
+                return self._remember(token, replace(found, by_cookie=not by_bearer))
+        if by_bearer:
+            raise UnauthenticatedError("This key is unknown, revoked or over")
+        return self._stranger(request)
+
+    def _stranger(self, request: Request) -> Caller:
+        return VISITOR if self._visitor and on_this_machine(request) else NOBODY
 
     def _remember(self, token: str, caller: Caller) -> Caller:
         with self._lock:
@@ -99,14 +100,23 @@ class Doorkeeper:
             self._known.clear()
 
 
-def _token(request: Request) -> str:
-    """The secret a request came with: its bearer, else its cookie."""
+def _tokens(request: Request) -> list[str]:
+    """The secrets a request came with: its bearer alone, else its cookies, a person's before the terminal's."""
     if given := request.headers.get("authorization"):
         kind, _, token = given.partition(" ")
         if kind.lower() != "bearer" or not token.strip():
             raise UnauthenticatedError("Write Authorization: Bearer and the key")
-        return token.strip()
-    return request.cookies.get(login.COOKIE) or request.cookies.get(kiosks.COOKIE) or ""
+        return [token.strip()]
+    cookies = (request.cookies.get(login.COOKIE), request.cookies.get(kiosks.COOKIE))
+    return [token for token in cookies if token]
+
+
+def _caller_of(conn: Connection, token: str) -> Caller | None:
+    if token.startswith(KEY_MARK):
+        return keys.caller_of_key(conn, token)
+    if token.startswith(KIOSK_MARK):
+        return kiosks.caller_of_kiosk(conn, token)
+    return login.caller_of_session(conn, token)
 
 
 def admit(caller: Caller, permission: str, request: Request) -> None:

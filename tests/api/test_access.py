@@ -10,6 +10,7 @@ import httpx
 import psycopg
 import pytest
 
+from api import deps
 from api.security import guard, login
 from mes.actions import access, plant
 from mes.clock import wall
@@ -250,6 +251,28 @@ def test_a_device_becomes_a_terminal_once(site: Site, admin: httpx.Client) -> No
     assert admin.delete("/kiosks/T1").status_code == 204
     assert device.get("/items").status_code == 401
     assert admin.get("/kiosks").json()["items"][0]["enrolled"] is False
+
+
+def test_a_terminal_stays_one_when_somebody_signed_out(site: Site, admin: httpx.Client) -> None:
+    """On a terminal a person's session comes first; when it is over, the terminal is itself again."""
+    device = site.signed_in("wang", Grant("planner"))
+    code = admin.post("/kiosks", json={"code": "T1"}).json()["enrolment"]
+    device.post("/kiosks/enrol", json={"enrolment": code})
+    assert device.get("/session").json()["by"] == "person:wang"
+    assert admin.delete("/people/wang/sessions").status_code == 204
+    assert device.get("/session").json()["by"] == "kiosk:T1"
+
+
+def test_a_stream_ends_with_the_right_to_it(site: Site, admin: httpx.Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Somebody who is kept out sees nothing more on a stream that was open."""
+    monkeypatch.setattr(deps, "STREAM_ASKED_AGAIN_S", 0.1)
+    viewer = site.signed_in("wang", Grant("viewer"))
+    with viewer.stream("GET", "/stream?topics=wall") as reply:
+        pieces = reply.iter_raw()
+        assert next(pieces)
+        admin.post("/people/wang/disable")
+        for _ in pieces:
+            pass
 
 
 def test_an_enrolment_code_is_short_lived(site: Site, admin: httpx.Client) -> None:

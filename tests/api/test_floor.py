@@ -134,6 +134,17 @@ def test_a_held_order_is_not_started(site: Site, known: httpx.Client, floor: htt
     assert (now.status_code, now.json()["code"], before.status_code) == (409, "not_released", 201)
 
 
+def test_a_mark_by_another_door_needs_the_same_right(site: Site, floor: httpx.Client) -> None:
+    """Who may only enter counts can neither start nor confirm a job by way of an entry."""
+    job = make_job(site, "MO-1")
+    inspector = site.signed_in("qi", Grant("quality"))
+    operator = site.signed_in("lin", Grant("operator"))
+    start = {"kind": "mark", "mark": "start", "job_id": job, "station": "L01-S1"}
+    confirm = {"kind": "confirm", "job_id": job, "line": "L01"}
+    assert [inspector.post("/entries", json=sent).status_code for sent in (start, confirm)] == [403, 403]
+    assert [operator.post("/entries", json=sent).status_code for sent in (start, confirm)] == [201, 403]
+
+
 def test_a_job_stays_on_its_line(site: Site, floor: httpx.Client) -> None:
     """A mark at a station of another line than the job's is refused."""
     job = make_job(site, "MO-1", line="L01")
