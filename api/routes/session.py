@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Annotated
 
+import structlog
 from annotated_types import MaxLen, MinLen
 from fastapi import APIRouter, Request, Response
 
@@ -20,6 +21,7 @@ from mes.errors import InputError, UnauthenticatedError
 from mes.store import access as store
 
 router = APIRouter(prefix="/api/v1", route_class=Door, tags=["session"])
+_log = structlog.get_logger(__name__)
 Secret = Annotated[str, MinLen(1), MaxLen(200)]
 
 
@@ -102,6 +104,7 @@ def post_login(body: Credentials, request: Request, visit: Visiting, response: R
     if person is None or not right:
         visit.house.failed_names.failed(who)
         visit.house.failed_addresses.failed(visit.address)
+        _log.warning("sign_in_refused", address=visit.address)
         raise UnauthenticatedError("The name or the password is wrong", code="wrong_credentials")
     visit.house.failed_names.succeeded(who)
     renewed = login.hash_password(body.password) if login.outdated(person.password_hash or "") else None
@@ -109,6 +112,7 @@ def post_login(body: Credentials, request: Request, visit: Visiting, response: R
         if renewed:
             store.set_password(conn, person.id, renewed)
         token = login.begin_session(conn, person.id, request.cookies.get(login.COOKIE))
+        actions.note_sign_in(conn, visit.at, person.code, visit.address)
     _set_cookie(response, request, login.COOKIE, token, strict=False)
 
 

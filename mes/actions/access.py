@@ -140,6 +140,12 @@ def check_password(code: str, password: str) -> None:
     raise InputError("This password cannot be used", faults=(Fault("/password", "password", sentence),))
 
 
+def note_sign_in(conn: Connection, at: datetime, code: str, address: str) -> None:
+    """Write down that somebody signed in, and from where."""
+    by = f"person:{code}"
+    record(conn, Deed(by, at), action="access.sign_in", subject=by, detail={"address": address})
+
+
 def accept_invite(conn: Connection, at: datetime, *, token: str, password: str, password_hash: str) -> access.PersonRow:
     """Use up a one-time link: the person it was for, with the new password. Raises NotFoundError."""
     person = access.find_invited(conn, sha256(token), clock.wall())

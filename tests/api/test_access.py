@@ -121,6 +121,9 @@ def test_people_sign_in_and_out(site: Site) -> None:
     assert caller.post("/logout").status_code == 204
     old = site.caller(cookie=f"{login.COOKIE}={second}")
     assert old.get("/plans").status_code == 401
+    assert site.rows("select actor, count(*) from audit where action = 'access.sign_in' group by 1") == [
+        ("person:wang", 2)
+    ]
     kept = site.rows("select s::text from session s")
     assert not any(first in row[0] or second in row[0] for row in kept)
 
