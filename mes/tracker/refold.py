@@ -156,7 +156,8 @@ def _begin(conn: Connection, plants: Plants, works: Mapping[str, Work], whole: b
         rules = plants.latest_rules(code)
         if kept and rules and 0 <= kept.fold.now < work.from_us:
             through = max(work.to_us, kept.through)
-            at, minute = kept.fold.now + 1, kept.fold.minute
+            at = kept.fold.now + 1
+            minute = kept.fold.minute if kept.fold.minute >= 0 else at
             kept.fold.settle_from = NEVER
             posts.append(_Post(code, rules, work, kept.fold, at, minute, -1, kept.through, through))
         else:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from mes.domain.calendar import FOREVER
 from mes.domain.plant import Line, Plant
+from mes.domain.tracking.fold import Span
 from mes.domain.tracking.jobs import Entry
 from mes.domain.tracking.line import BUBBLE_US, Row
 from mes.domain.tracking.stops import Part, Run, Stop, lost, parts, runs
@@ -72,71 +73,105 @@ class _AtLine:
 
 
 def _line_difference(conn: Connection, plants: Plants, at_line: _AtLine, since: int) -> Difference[Stop]:
-    # The span before the first changed one may be the beginning of a stop whose end changed.
-    begun = last_running(conn, dict.fromkeys(at_line.posts, since))
-    rewrite = {post: begun.get(post, EVER) for post in at_line.posts}
-    first = max(min(rewrite.values(), default=since) - BUBBLE_US, EVER)
-    start = min(last_running(conn, dict.fromkeys(at_line.posts, first)).values(), default=first)
-    spans = load_spans_over(conn, dict.fromkeys(at_line.posts, (min(start, first), FOREVER)))
-    stands = {post: runs(spans[post]) for post in at_line.posts}
-    said = load_entries(conn, [at_line.line.code], ("reason",), min(start, first), FOREVER)
-    stops = _stops(plants, at_line, stands, said)
-    rewrite[at_line.line.code] = rewrite.get(at_line.output, since)
-    stored = load_stops(conn, {scope: (at, FOREVER) for scope, at in rewrite.items()})
-    should = [stop for stop in stops if stop.from_at >= rewrite[stop.scope]]
-    return difference(stored, should, key=lambda stop: (stop.scope, stop.from_at))
+    """First the stops of the line's machines, then those of its output, which take their reasons from their roots."""
+    code = at_line.line.code
+    rewrite = dict.fromkeys(at_line.posts, EVER) | last_running(conn, dict.fromkeys(at_line.posts, since))
+    near = dict.fromkeys(at_line.posts, EVER)
+    near |= last_running(conn, dict.fromkeys(at_line.posts, max(since - BUBBLE_US, EVER)))
+    spans = load_spans_over(conn, {post: (at, FOREVER) for post, at in near.items()})
+    desk = _Desk(plants, at_line, since, spans)
+    desk.said = load_entries(conn, [code], ("reason",), min(rewrite.values(), default=since), FOREVER)
+    stored = load_stops(conn, {post: (at, FOREVER) for post, at in rewrite.items()})
+    found = difference(stored, desk.machine_stops(rewrite, stored), key=_key)
+
+    first = min([since, *(stop.from_at for stop in found.rows)])
+    output_from = last_running(conn, {at_line.output: min(first, since)}).get(at_line.output, EVER)
+    output = runs(load_spans_over(conn, {at_line.output: (output_from, FOREVER)})[at_line.output])
+    reasons = load_stops(conn, dict.fromkeys(at_line.posts, (max(output_from - BUBBLE_US, EVER), FOREVER)))
+    standing = load_stops(conn, {code: (output_from, FOREVER)})
+    of_line = difference(standing, desk.line_stops(output, _overlaid(reasons, found), standing), key=_key)
+    return Difference(found.gone + of_line.gone, found.put + of_line.put, found.was + of_line.was)
 
 
-def _stops(plants: Plants, at_line: _AtLine, stands: Mapping[str, list[Run]], said: Iterable[Entry]) -> list[Stop]:
-    row = Row(at_line.posts, stands)
-    named: dict[str, list[tuple[Run, Part]]] = {}
-    for post in at_line.posts:
-        own = [entry for entry in said if at_line.means(entry, post)]
-        named[post] = [(run, part) for run in stands[post] for part in parts(run, own, at_line.reason_of_code)]
-    stops = [
-        _stop(plants, at_line, post, run, part, row.cause(post, run), row.root(post, run))
-        for post in at_line.posts
-        for run, part in named[post]
-    ]
-    for run in stands.get(at_line.output, ()):
-        root = row.root(at_line.output, run)
-        reason = _reason_at(named[root], run.from_at)
-        part = (
-            Part(run.from_at, run.to_at, reason.reason, reason.by) if reason else Part(run.from_at, run.to_at, "", "")
+def _key(stop: Stop) -> tuple[str, int]:
+    return stop.scope, stop.from_at
+
+
+def _overlaid(stored: Iterable[Stop], found: Difference[Stop]) -> list[Stop]:
+    """Stored stops as they will stand once a difference is written, in order."""
+    gone = {_key(stop) for stop in found.gone}
+    standing = {_key(stop): stop for stop in stored if _key(stop) not in gone}
+    return sorted((standing | {_key(stop): stop for stop in found.put}).values(), key=_key)
+
+
+class _Desk:
+    """Works out the stops of one line. Whom a standstill waited for was settled when its state began: what came to it
+    before `since` keeps the cause and root it was booked with."""
+
+    def __init__(self, plants: Plants, at_line: _AtLine, since: int, spans: Mapping[str, Sequence[Span]]) -> None:
+        self.plants, self.at_line, self.since = plants, at_line, since
+        self.stands = {post: runs(spans[post]) for post in at_line.posts}
+        self.row = Row(at_line.posts, spans)
+        self.said: Sequence[Entry] = ()
+
+    def machine_stops(self, rewrite: Mapping[str, int], stored: Iterable[Stop]) -> list[Stop]:
+        """The stops of machines that begin where they are rewritten."""
+        known = {_key(stop): stop for stop in stored}
+        found: list[Stop] = []
+        for post in self.at_line.posts:
+            own = [entry for entry in self.said if self.at_line.means(entry, post)]
+            for run in self.stands[post]:
+                if run.from_at >= rewrite[post]:
+                    cause, root = self._cause(post, run, known.get((post, run.from_at)))
+                    cut = parts(run, own, self.at_line.reason_of_code)
+                    found += [self._stop(post, run, part, cause=cause, root=root) for part in cut]
+        return found
+
+    def line_stops(self, output: Iterable[Run], machine_stops: Sequence[Stop], stored: Iterable[Stop]) -> list[Stop]:
+        """The stops of the line's output."""
+        known = {_key(stop): stop for stop in stored}
+        found: list[Stop] = []
+        for run in output:
+            cause, root = self._cause(self.at_line.output, run, known.get((self.at_line.line.code, run.from_at)))
+            part = _reason_at((stop for stop in machine_stops if stop.scope == root), run)
+            found.append(self._stop("", run, part, cause=cause, root=root))
+        return found
+
+    def _cause(self, post: str, run: Run, booked: Stop | None) -> tuple[str, str]:
+        if booked is not None and booked.state == run.state and run.grave_at < self.since:
+            return booked.cause, booked.root_machine
+        cause = self.row.cause(post, run.state, run.grave_at) or run.cause
+        return cause, self.row.root(post, run.state, run.grave_at)
+
+    def _stop(self, post: str, run: Run, part: Part, *, cause: str, root: str) -> Stop:
+        line = self.at_line.line
+        is_short = run.to_at is not None and run.to_at - run.from_at <= line.micro_stop_s * 1_000_000
+        loss_us = None
+        if part.to_at is not None:
+            loss_us = lost(self.plants.calendar(line.code, part.from_at, part.to_at), part.from_at, part.to_at)
+        return Stop(
+            scope=post or line.code,
+            from_at=part.from_at,
+            to_at=part.to_at,
+            line=line.code,
+            machine=post,
+            root_machine=root,
+            state=run.state,
+            cause=cause,
+            stop_code=run.stop_code,
+            reason=part.reason,
+            reason_by=part.by,
+            micro=is_short and run.state not in {"setup", "offline"},
+            loss_us=loss_us,
+            job=run.job,
+            shift_day=run.shift_day,
+            shift=run.shift,
         )
-        stops.append(_stop(plants, at_line, "", run, part, row.cause(at_line.output, run), root))
-    return stops
 
 
-def _reason_at(named: Iterable[tuple[Run, Part]], at: int) -> Part | None:
-    """The part of the root's stop that lasts at an instant, else the last one before it."""
-    begun = [part for _, part in named if part.from_at <= at]
-    return begun[-1] if begun else None
-
-
-def _stop(  # noqa: PLR0917  two strings more than a row has
-    plants: Plants, at_line: _AtLine, post: str, run: Run, part: Part, cause: str, root: str
-) -> Stop:
-    line = at_line.line
-    is_short = run.to_at is not None and run.to_at - run.from_at <= line.micro_stop_s * 1_000_000
-    loss_us = None
-    if part.to_at is not None:
-        loss_us = lost(plants.calendar(line.code, part.from_at, part.to_at), part.from_at, part.to_at)
-    return Stop(
-        scope=post or line.code,
-        from_at=part.from_at,
-        to_at=part.to_at,
-        line=line.code,
-        machine=post,
-        root_machine=root,
-        state=run.state,
-        cause=cause,
-        stop_code=run.stop_code,
-        reason=part.reason,
-        reason_by=part.by,
-        micro=is_short and run.state not in {"setup", "offline"},
-        loss_us=loss_us,
-        job=run.job,
-        shift_day=run.shift_day,
-        shift=run.shift,
-    )
+def _reason_at(root_stops: Iterable[Stop], run: Run) -> Part:
+    """A line's standstill with the reason of its root's stop that lasts as it begins, or was over shortly before."""
+    at = run.from_at
+    near = [s for s in root_stops if s.from_at <= at and (s.to_at is None or at - s.to_at <= BUBBLE_US)]
+    reason, by = (near[-1].reason, near[-1].reason_by) if near else ("", "")
+    return Part(run.from_at, run.to_at, reason, by)

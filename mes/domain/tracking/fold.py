@@ -119,8 +119,8 @@ class Fold:
     """A fold on its way. `run` goes through a tape; after the last tape it may `run` on from where it is (kept warm).
 
     `stands` moves along. `rules` hold until a tape changes them. `known` are the checkpoints booked so far by minute:
-    a run stops at the first minute >= `settle_from` that comes out as known. `now` is the instant gone through last,
-    `minute` the one it lies in; both -1 before anything happened.
+    a run stops at the first minute >= `settle_from` that comes out as known. `now` is the instant gone through last;
+    `minute` the one it lies in, -1 while none is at hand.
     """
 
     def __init__(
@@ -155,8 +155,8 @@ class Fold:
             if is_last:
                 self._book_minute()
                 self._book_open()
-            else:
-                self._leave_minute()
+            elif not self._leave_minute():
+                self.now, self.minute = until, -1
         return self.out
 
     def _goes_to(self, tape: Sequence[on.Event], until: int) -> bool:

@@ -45,10 +45,11 @@ class Stop:
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """A stretch in which a machine did not run. `to_at` None while it lasts."""
+    """A stretch in which a machine did not run. `to_at` None while it lasts; `grave_at`: when its state began."""
 
     from_at: int
     to_at: int | None
+    grave_at: int
     state: str
     cause: str
     stop_code: str
@@ -66,7 +67,9 @@ def runs(spans: Iterable[Span]) -> list[Run]:
         if kind and kind == open_kind and span.from_at == last_end:
             found[-1] = _longer(found[-1], span)
         elif kind:
-            found.append(Run(span.from_at, span.to_at, span.state, span.cause, span.stop_code, *_start(span)))
+            found.append(
+                Run(span.from_at, span.to_at, span.from_at, span.state, span.cause, span.stop_code, *_start(span))
+            )
         open_kind, last_end = kind, -1 if span.to_at is None else span.to_at
     return found
 
@@ -86,6 +89,7 @@ def _longer(run: Run, span: Span) -> Run:
     return replace(
         run,
         to_at=span.to_at,
+        grave_at=span.from_at if graver else run.grave_at,
         state=span.state if graver else run.state,
         cause=span.cause if graver else run.cause,
         stop_code=run.stop_code or span.stop_code,

@@ -123,14 +123,21 @@ def last_running(conn: Connection, before: Mapping[str, int]) -> dict[str, int]:
 
 
 def load_stops(conn: Connection, ranges: Ranges) -> list[Stop]:
-    """The stops of scopes (posts and lines) that begin within ranges of time."""
+    """The stops of scopes (posts and lines) that last into or begin within ranges of time."""
     rows = conn.execute(
         """
         select s.scope, micros(s.from_at), micros(s.to_at), s.line, s.machine, s.root_machine, s.state, s.cause,
                s.stop_code, s.reason, s.reason_by, s.micro, s.loss_us, s.job_id, coalesce(s.shift_day::text, ''),
                s.shift
         from unnest(%(codes)s::text[], %(froms)s::int8[], %(tos)s::int8[]) as w (code, from_us, to_us)
-        join stop s on s.scope = w.code and s.from_at >= instant(w.from_us) and s.from_at < instant(w.to_us)
+        cross join lateral (
+            select coalesce(max(from_at), '-infinity') as from_at from (
+                select from_at from stop where scope = w.code and from_at <= instant(w.from_us)
+                order by from_at desc limit 1) b
+        ) first
+        join stop s on s.scope = w.code and s.from_at >= first.from_at and s.from_at < instant(w.to_us)
+        where coalesce(s.to_at, 'infinity') > instant(w.from_us)
+        order by s.scope, s.from_at
         """,
         spread(ranges),
     ).fetchall()

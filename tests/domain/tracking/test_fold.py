@@ -201,15 +201,20 @@ def test_counts_are_conserved_over_rollovers(steps, start) -> None:
 
 
 @settings(max_examples=200, deadline=None)
-@given(tape=st.one_of(machine_tapes(), people_tapes()), cuts=st.lists(INSTANTS, max_size=5), by_people=st.booleans())
+@given(
+    tape=st.one_of(machine_tapes(), people_tapes()),
+    cuts=st.lists(st.tuples(INSTANTS, st.booleans()), max_size=5),
+    by_people=st.booleans(),
+)
 def test_a_fold_kept_warm_goes_on_as_if_it_had_never_stopped(tape, cuts, by_people) -> None:
-    """Run tape by tape, minutes cut in two among them, a fold ends with the rows of one run."""
+    """Run tape by tape, minutes cut in two and minutes left among them, a fold ends with the rows of one run."""
     rules = people_rules() if by_people else machine_rules()
     tape = sorted(set(tape), key=in_order)
     whole = Fold(Standing(), rules).run(tape, END)
     warm, spans, counts, checkpoints, since = Fold(Standing(), rules), {}, {}, {}, -1
-    for cut in [*sorted(cuts), END]:
-        out = warm.run([event for event in tape if since < event[0] <= cut], cut)
+    ends = [(floor_minute(at) + MINUTE_US - 1, False) if is_whole else (at, True) for at, is_whole in cuts]
+    for cut, is_last in [*sorted(ends), (END, True)]:
+        out = warm.run([event for event in tape if since < event[0] <= cut], cut, is_last=is_last)
         spans |= {span.from_at: span for span in out.spans}
         checkpoints |= out.checkpoints
         for minute in out.checkpoints:

@@ -89,49 +89,56 @@ def test_an_open_stop_takes_a_reason_too() -> None:
     assert shown(run, said(1, 30, "R2", 10)) == [(0, 10, ""), (10, 30, "R2"), (30, None, "")]
 
 
-def row(**machines: list[Span]) -> tuple[Row, dict[str, list[Run]]]:
-    """Machines A, B, C in a row."""
-    found = {name: runs(own) for name, own in machines.items()}
-    return Row(tuple(machines), found), found
+def line(**machines: list[Span]) -> Row:
+    """Machines in a row."""
+    return Row(tuple(machines), machines)
 
 
 def test_the_root_of_a_standstill_is_found_along_the_line() -> None:
     """C starves behind B, which starves behind A, which has a fault: A is the root of all three."""
-    line, found = row(
+    row = line(
         A=spans((0, "running"), (10, "fault")), B=spans((0, "running"), (20, "starved")),
         C=spans((0, "running"), (30, "starved")),
     )  # fmt: skip
-    assert (line.cause("C", found["C"][0]), line.root("C", found["C"][0])) == ("upstream", "A")
-    assert (line.cause("A", found["A"][0]), line.root("A", found["A"][0])) == ("", "A")
+    assert (row.cause("C", "starved", 30 * SECOND), row.root("C", "starved", 30 * SECOND)) == ("upstream", "A")
+    assert (row.cause("A", "fault", 10 * SECOND), row.root("A", "fault", 10 * SECOND)) == ("", "A")
 
 
 def test_a_blocked_machine_waits_for_the_one_behind_it() -> None:
     """A is blocked because B stands; an idle machine before one that stands waits for it too."""
-    line, found = row(A=spans((0, "running"), (20, "blocked")), B=spans((0, "running"), (10, "fault")))
-    assert (line.cause("A", found["A"][0]), line.root("A", found["A"][0])) == ("downstream", "B")
-    line, found = row(A=spans((0, "running"), (20, "idle")), B=spans((0, "running"), (10, "fault")))
-    assert line.cause("A", found["A"][0]) == "downstream"
+    row = line(A=spans((0, "running"), (20, "blocked")), B=spans((0, "running"), (10, "fault")))
+    assert (row.cause("A", "blocked", 20 * SECOND), row.root("A", "blocked", 20 * SECOND)) == ("downstream", "B")
+    assert row.cause("A", "idle", 20 * SECOND) == "downstream"
 
 
 def test_the_first_machine_and_one_behind_a_full_buffer_wait_for_a_component() -> None:
     """Nobody is upstream of the first machine; and who starves while the one before is blocked lacks something else."""
-    line, found = row(A=spans((0, "running"), (10, "starved")), B=spans((0, "running"), (20, "running")))
-    assert line.cause("A", found["A"][0]) == "component"
-    line, found = row(A=spans((0, "running"), (5, "blocked")), B=spans((0, "running"), (10, "starved")))
-    assert (line.cause("B", found["B"][0]), line.root("B", found["B"][0])) == ("component", "B")
+    row = line(A=spans((0, "running"), (10, "starved")), B=spans((0, "running")))
+    assert row.cause("A", "starved", 10 * SECOND) == "component"
+    row = line(A=spans((0, "running"), (5, "blocked")), B=spans((0, "running"), (10, "starved")))
+    assert (row.cause("B", "starved", 10 * SECOND), row.root("B", "starved", 10 * SECOND)) == ("component", "B")
 
 
 def test_a_hole_travels_along_the_line() -> None:
-    """A ran again before B felt the hole it left: A is still the root, for a while."""
-    line, found = row(A=spans((0, "running"), (10, "fault"), (40, "running")), B=spans((0, "running"), (50, "starved")))
-    assert line.root("B", found["B"][0]) == "A"
+    """A ran again before B felt the hole it left: A is the root; one that stood long ago is not."""
+    row = line(A=spans((0, "running"), (10, "fault"), (40, "running")), B=spans((0, "running"), (50, "starved")))
+    assert row.root("B", "starved", 50 * SECOND) == "A"
     far = 40 + BUBBLE_US // SECOND + 1
-    line, found = row(
-        A=spans((0, "running"), (far, "fault")), B=spans((0, "running"), (10, "fault"), (40, "running")),
+    row = line(
+        A=spans((0, "running"), (far, "fault")), B=spans((0, "running"), (10, "starved"), (40, "running")),
         C=spans((0, "running"), (far, "starved")),
     )  # fmt: skip
-    assert line.standing(1, far * SECOND) is None
-    assert line.root("C", found["C"][0]) == "B"
+    assert row.root("C", "starved", far * SECOND) == "B"
+
+
+def test_what_happens_later_changes_no_earlier_reason() -> None:
+    """B starves behind A's fault and has a fault of its own afterwards: C, which starved before that, waits for A."""
+    row = line(
+        A=spans((0, "running"), (10, "fault")), B=spans((0, "running"), (20, "starved"), (60, "fault")),
+        C=spans((0, "running"), (30, "starved")),
+    )  # fmt: skip
+    assert row.root("C", "starved", 30 * SECOND) == "A"
+    assert row.root("C", "starved", 70 * SECOND) == "B"
 
 
 def test_short_stops_between_runs_are_running_for_the_line() -> None:
