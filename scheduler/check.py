@@ -253,16 +253,17 @@ def _frozen_order(facts: Facts, published: list[PlanLot]) -> Iterator[Violation]
     for code, lots in facts.by_line.items():
         rank = [(lot.order, lot.stage) for lot in sorted(published, key=lambda lot: lot.start_at) if lot.line == code]
         now = [(lot.order, lot.stage) for lot in lots]
-        firsts = [now.index(key) for key in dict.fromkeys(rank) if key in now]
+        firsts = [now.index(key) for key in dict.fromkeys(rank) if key in now and not _is_out(facts, key[0])]
         if firsts != sorted(firsts):
             yield Violation("frozen", code, "published lots have changed places")
 
 
 def _pinned(facts: Facts) -> Iterator[Violation]:
-    """A pinned lot keeps its line and does not start before its time."""
+    """A planned pinned lot keeps its line and does not start before its time; work under way has its own rule."""
+    called = {(work.order, work.stage, work.line) for work in facts.problem.under_way}
     for lot in facts.problem.previous:
         planned = facts.by_stage.get((lot.order, lot.stage), [])
-        if not lot.pinned or not planned or lot.order not in facts.orders:
+        if not lot.pinned or not planned or (lot.order, lot.stage, lot.line) in called or _is_out(facts, lot.order):
             continue
         if all(each.line != lot.line or each.start_at < lot.start_at for each in planned):
             yield Violation("pinned", _name(lot), "is not planned on its line at its time or later")
@@ -340,7 +341,7 @@ def _objective(facts: Facts) -> Iterator[Violation]:
 def _moved(facts: Facts) -> int:
     """Lots on another line or shift-day than the one of their rank in the previous plan."""
     before: dict[tuple[str, int], list[PlanLot]] = defaultdict(list)
-    for lot in sorted(facts.problem.previous, key=lambda lot: lot.start_at):
+    for lot in sorted(facts.problem.previous, key=lambda lot: (lot.start_at, lot.line or "")):
         if lot.line is not None:
             before[lot.order, lot.stage].append(lot)
     moved = 0

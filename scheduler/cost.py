@@ -206,7 +206,8 @@ def moved_lots(board: Board) -> int:
     for order, stages in enumerate(shop.stage_lots):
         for number in range(len(stages)):
             was = shop.previous_places.get((order, number), ())
-            planned = sorted((board.start(lot), lot) for lot in stages[number] if board.end[lot] != FAR)
-            for (start, lot), (line, day) in zip(planned, was, strict=False):
+            made = [lot for lot in stages[number] if board.end[lot] != FAR and board.line_of[lot] < shop.real_lines]
+            planned = sorted((board.start(lot), shop.problem.lines[board.line_of[lot]].code, lot) for lot in made)
+            for (start, _, lot), (line, day) in zip(planned, was, strict=False):
                 moved += board.line_of[lot] != line or shop.days[line].at(start)[1] != day
     return moved

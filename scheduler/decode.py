@@ -122,6 +122,11 @@ class Board:
                 changed.append(lot)
         return changed
 
+    def delay(self) -> int:
+        """Minutes by which the attempted change lets lots end later, in all."""
+        horizon, first = self.shop.horizon, {lot: end for lot, _, end, _ in reversed(self._trail)}
+        return sum(min(self.end[lot], horizon) - min(was, horizon) for lot, was in first.items())
+
     def keep(self) -> None:
         """The attempted change stands."""
         self._forget()

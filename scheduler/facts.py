@@ -40,7 +40,7 @@ class Facts:
     def by_stage(self) -> dict[tuple[str, int], list[PlanLot]]:
         """Lots by order and stage, in time."""
         found: dict[tuple[str, int], list[PlanLot]] = defaultdict(list)
-        for lot in sorted(self.plan.lots, key=lambda lot: lot.start_at):
+        for lot in sorted(self.plan.lots, key=lambda lot: (lot.start_at, lot.line or "")):
             found[lot.order, lot.stage].append(lot)
         return found
 

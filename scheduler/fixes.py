@@ -115,7 +115,7 @@ def _told(candidate: Candidate, before: _Outlook, after: _Outlook, order: int) -
 
 def _solved(shop: Shop, problem: Problem, state: State, effort: Effort) -> _Outlook | None:
     """The outlook after a short search on a changed problem; None where it is cut into other lots."""
-    changed = shop if problem is shop.problem else compile_shop(problem)
+    changed = shop if problem is shop.problem else compile_shop(problem, shop.problem)
     if changed.lots != shop.lots or changed.lines_of != shop.lines_of:
         return None
     desk = Desk(changed, supply_of(changed))

@@ -93,6 +93,10 @@ class Component:
     stage: int | None = None
     substitutes: tuple[Substitute, ...] = ()
 
+    def choices(self) -> list[tuple[str, Decimal]]:
+        """The item and what may stand in for it, each with its quantity per piece."""
+        return [(self.item, self.qty_per), *((s.item, s.qty_per or self.qty_per) for s in self.substitutes)]
+
 
 @dataclass(frozen=True, slots=True)
 class Product:

@@ -12,6 +12,7 @@ from fractions import Fraction
 from functools import cached_property
 
 from scheduler.axis import Axis, Days, always, axis_of, minute_down, minute_up, open_minutes
+from scheduler.cuts import cut_where_supply_ends
 from scheduler.lots import Flow, Lot, Splitter, pegs
 from scheduler.problem import Line, Order, Problem, Product, Stage
 
@@ -62,7 +63,7 @@ class Shop:
         orders = {order.code: index for index, order in enumerate(self.problem.orders)}
         lines = self.line_numbers
         found: dict[tuple[int, int], list[tuple[int, date]]] = {}
-        for lot in sorted(self.problem.previous, key=lambda lot: lot.start_at):
+        for lot in sorted(self.problem.previous, key=lambda lot: (lot.start_at, lot.line or "")):
             order, line = orders.get(lot.order, -1), lines.get(lot.line or "", -1)
             number = self.stage_number(order, lot.stage) if order >= 0 else -1
             if number >= 0 and lot.line is not None:
@@ -105,19 +106,20 @@ class Shop:
         return self.lots[lot].stage == len(self.stage_lots[self.lots[lot].order]) - 1
 
 
-def compile_shop(problem: Problem) -> Shop:
-    """The tables of `problem`."""
-    return _Compiler(problem).shop()
+def compile_shop(problem: Problem, cut_as: Problem | None = None) -> Shop:
+    """The tables of `problem`; its lots cut by the supply of `cut_as`, where two are to be compared lot by lot."""
+    return _Compiler(problem, cut_as or problem).shop()
 
 
 class _Compiler:
-    def __init__(self, problem: Problem) -> None:
+    def __init__(self, problem: Problem, cut_as: Problem) -> None:
         self.problem = problem
         self.horizon = minute_down(problem.now, problem.horizon_end)
         self.products = {product.code: product for product in problem.products}
         self.line_index = {line.code: index for index, line in enumerate(problem.lines)}
         splitter = Splitter(problem)
         self.flows = [splitter.flows(index) for index in range(len(problem.orders))]
+        cut_where_supply_ends(cut_as, self.flows)
         self.lots: list[Lot] = []
         self.stage_lots: list[list[list[int]]] = []
         for flows in self.flows:

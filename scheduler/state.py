@@ -33,12 +33,14 @@ class Desk:
         self.board = board_for(shop)
         self.draws: list[int] = []
         self.ready: dict[int, int] = {}
+        self.held = {lot for lots in shop.prefix for lot in lots}  # what is staged draws before anybody
         self._saved: tuple[list[int], dict[int, int]] | None = None
 
     def load(self, state: State) -> Number:
         """Take over a state; returns its cost. Lots without a place in the order draw last."""
         needs = self.supply.needs
-        self.draws = list(dict.fromkeys([*(lot for lot in state.draws if lot in needs), *sorted(needs)]))
+        wish = dict.fromkeys([*(lot for lot in state.draws if lot in needs), *sorted(needs)])
+        self.draws = sorted(wish, key=lambda lot: lot not in self.held)
         self.ready, _ = self.supply.ready(self.draws)
         self.board.release = self._releases()
         return self.board.load(state.sequences)
@@ -94,7 +96,10 @@ class Desk:
             return None
         place = waiting[int(chance() * len(waiting))]
         lot = self.draws[place]
-        rivals = [k for k in range(place) if ready[self.draws[k]] < ready[lot] and self._share(lot, self.draws[k])]
+        first = 0 if lot in self.held else sum(other in self.held for other in self.draws)
+        rivals = [
+            k for k in range(first, place) if ready[self.draws[k]] < ready[lot] and self._share(lot, self.draws[k])
+        ]
         if not rivals:
             return None
         before = rivals[int(chance() * len(rivals))]
@@ -107,7 +112,7 @@ class Desk:
     def settle_draws(self) -> bool:
         """Let lots draw in the order they start, which never delays one without substitutes; True if it was kept."""
         start = {lot: self.board.start(lot) if self.board.end[lot] != FAR else FAR for lot in self.draws}
-        draws = sorted(self.draws, key=lambda lot: (start[lot], lot))
+        draws = sorted(self.draws, key=lambda lot: (lot not in self.held, start[lot], lot))
         before = self.board.costs.total
         if draws == self.draws:
             return False

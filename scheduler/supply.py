@@ -167,7 +167,7 @@ class _Counter:
         could: dict[str, Decimal] = {}
         for lot, components in self.taken.items():
             for component in components:
-                for item, per in choices(component):
+                for item, per in component.choices():
                     could[item] = could.get(item, Decimal(0)) + per * self.shop.lots[lot].qty
         have: dict[str, Decimal] = {}
         for stock in self.problem.stock:
@@ -178,7 +178,7 @@ class _Counter:
         for components in self.taken.values():
             for component in components:
                 if component.item in tracked:
-                    tracked.update(item for item, _ in choices(component))
+                    tracked.update(item for item, _ in component.choices())
         return {item: number for number, item in enumerate(sorted(tracked))}
 
     def supply(self) -> Supply:
@@ -196,7 +196,7 @@ class _Counter:
         """The power of ten that makes every quantity of an item whole."""
         places = [0] * len(self.scarce)
         rows = [(s.item, s.qty) for s in self.problem.stock] + [(r.item, r.qty) for r in self.problem.receipts]
-        rows += [pair for components in self.taken.values() for c in components for pair in choices(c)]
+        rows += [pair for components in self.taken.values() for c in components for pair in c.choices()]
         for item, qty in rows:
             if item in self.scarce:
                 exponent = qty.normalize().as_tuple().exponent
@@ -207,7 +207,7 @@ class _Counter:
         found = []
         for component in self.taken[lot]:
             if component.item in self.scarce:
-                numbered = [(self.scarce[item], per) for item, per in choices(component)]
+                numbered = [(self.scarce[item], per) for item, per in component.choices()]
                 options = tuple((item, int(per * scale[item])) for item, per in numbered)
                 found.append(Need(self.shop.lots[lot].qty, options))
         return tuple(found)
@@ -220,9 +220,3 @@ class _Counter:
                 at = max(0, minute_up(self.problem.now, receipt.at))
                 insort(rows, (at, int(receipt.qty * scale), number))
         return rows
-
-
-def choices(component: Component) -> list[tuple[str, Decimal]]:
-    """A component and what may stand in for it, each with its quantity per piece."""
-    others = [(other.item, other.qty_per or component.qty_per) for other in component.substitutes]
-    return [(component.item, component.qty_per), *others]

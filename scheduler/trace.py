@@ -202,12 +202,12 @@ def _open(board: Board, line: int, low: int, high: int) -> int:
 
 
 def missing_components(desk: Desk, lot: int) -> list[str]:
-    """The components of a left-out lot that supply never covers."""
-    supply = desk.supply
-    drawn = [0] * len(supply.items)
+    """The components of a left-out lot that supply never covers, or only after the horizon."""
+    supply, horizon = desk.supply, desk.shop.horizon
+    in_time = [sum(units for at, units, _ in rows if at < horizon) for rows in supply.arrivals]
     for draw in supply.ready(desk.draws)[1]:
-        drawn[draw.item] += draw.units
-    left = [sum(units for _, units, _ in rows) - drawn[item] for item, rows in enumerate(supply.arrivals)]
+        if draw.lot != lot and supply.arrivals[draw.item][draw.arrival][0] < horizon:
+            in_time[draw.item] -= draw.units
     needs = supply.needs.get(lot, ())
-    unmet = [n for n in needs if sum(left[item] // units for item, units in n.options) < n.pieces]
+    unmet = [n for n in needs if sum(in_time[item] // units for item, units in n.options) < n.pieces]
     return [supply.items[need.options[0][0]] for need in unmet]

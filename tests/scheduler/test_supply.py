@@ -20,7 +20,7 @@ def asked(*bom: Component, stock: dict[str, str], receipts: tuple[Receipt, ...] 
     """Orders of ten pieces each, one lot each."""
     return problem(
         [line("L1")],
-        [product("P", stage(10), bom=bom)],
+        [product("P", stage(10, min_lot=10), bom=bom)],
         [order(f"MO{k}", 10, 24) for k in range(orders)],
         stock=tuple(Stock(item, D(qty)) for item, qty in stock.items()),
         receipts=receipts,
