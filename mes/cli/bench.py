@@ -33,6 +33,18 @@ def ingest(*, seconds: Seconds = 20.0, as_json: AsJson = False) -> None:
     _measure(lambda settings: run(settings, seconds=seconds), as_json=as_json)
 
 
+@group.command()
+def query(
+    *,
+    days: Annotated[int, typer.Option(help="Of history behind the questions.", min=1)] = 90,
+    as_json: AsJson = False,
+) -> None:
+    """What screens ask, on months of history: wall, OEE, Pareto, timeline; and how little that grows with the past."""
+    from mes.bench.query import run
+
+    _measure(lambda settings: run(settings, days=days), as_json=as_json)
+
+
 def _measure(run: Callable[[Settings], Result], *, as_json: bool) -> None:
     with _servers() as settings:
         result = run(settings).as_json()

@@ -231,3 +231,34 @@ def _order_pieces(conn: Connection, plant: Plant, order_ids: Sequence[int]) -> d
             unpaced=0 if pace is not None else good + reject,
         )
     return found
+
+
+# --- stops
+
+
+class Loss(NamedTuple):
+    """Stops that had one reason: how many, the working time they cost, and how many of them were micro stops.
+
+    `reason` empty: nobody said why, and no device did; `state` is then all that is known.
+    """
+
+    reason: str
+    state: str
+    stops: int
+    micro: int
+    loss_us: int
+
+
+def stop_pareto(conn: Connection, scopes: Sequence[str], from_at: datetime, to_at: datetime) -> list[Loss]:
+    """What stops that began in a stretch cost machines or lines, by reason, dearest first; open ones are left out."""
+    rows = conn.execute(
+        """
+        select reason, case when reason = '' then state else '' end as state, count(*)::int,
+               (count(*) filter (where micro))::int, sum(loss_us)::int8
+        from stop
+        where scope = any(%(scopes)s) and from_at >= %(from_at)s and from_at < %(to_at)s and loss_us > 0
+        group by 1, 2 order by 5 desc, 1, 2
+        """,
+        {"scopes": list(scopes), "from_at": from_at, "to_at": to_at},
+    ).fetchall()
+    return [Loss(*row) for row in rows]
