@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import pwd
+import secrets
 import shutil
 import signal
 import socket
@@ -153,6 +154,10 @@ def stop_pid(pid: int, *steps: tuple[signal.Signals, float]) -> bool:
     return not alive(pid)
 
 
+PORTS = range(20_000, 30_000)
+_handed_out: set[int] = set()
+
+
 def port_is_free(port: int, host: str = "127.0.0.1") -> bool:
     """Whether we could listen there now."""
     with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
@@ -165,13 +170,18 @@ def port_is_free(port: int, host: str = "127.0.0.1") -> bool:
 
 
 def free_port(remembered: int | None = None) -> int:
-    """The remembered port of 127.0.0.1 while it is free, else any free one."""
+    """The remembered port of 127.0.0.1 while it is free, else a free one that no outgoing connection will take.
+
+    The system gives outgoing connections ports from 32768 on; one of those could be gone again before it is used.
+    """
     if remembered and port_is_free(remembered):
         return remembered
-    with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
+    for _ in range(1000):
+        port = secrets.choice(PORTS)
+        if port not in _handed_out and port_is_free(port):
+            _handed_out.add(port)
+            return port
+    raise SetupError("No free port was found", remedy="Stop programs that listen on ports 20000 to 29999.")
 
 
 def answers(port: int, host: str = "127.0.0.1") -> bool:

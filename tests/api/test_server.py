@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -16,6 +15,7 @@ import pytest
 
 from mes.actions import access, plant
 from mes.formats.plant_file import read_plant
+from mes.host.processes import free_port
 from tests.api.callers import AT, PLANT
 
 PATIENCE_S = 60
@@ -26,9 +26,7 @@ def address(database_url: str) -> Iterator[tuple[str, subprocess.Popen[bytes]]]:
     """A serving process on a free port, and its address."""
     with psycopg.connect(database_url) as conn:
         plant.apply(conn, AT, read_plant(PLANT))
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    port = free_port()
     environment = os.environ | {"MES_DATABASE_URL": database_url, "MES_HTTP_PORT": str(port)}
     process = subprocess.Popen([sys.executable, "-m", "mes", "serve"], env=environment, stderr=subprocess.DEVNULL)
     yield f"http://127.0.0.1:{port}", process

@@ -1,4 +1,4 @@
-"""One headless Chromium for all tests of screens; a context of its own for each."""
+"""One headless Chromium for the tests of screens; a context of its own for each."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ FLAGS = [
 TABLET = (1280, 800)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def browser() -> Iterator[Browser]:
-    """Chromium as the machine has it."""
+    """Chromium as the machine has it; gone with the last test of screens, since its event loop is everybody's."""
     with sync_playwright() as playwright:
         chromium = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
         yield chromium

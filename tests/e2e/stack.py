@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -17,6 +16,7 @@ from pathlib import Path
 
 import psycopg
 
+from mes.host.processes import free_port
 from mes.store.house import load_clock
 from mes.store.pool import Connection, connect
 
@@ -60,19 +60,13 @@ class Stack:
         return "\n".join(f"== {log.name}\n" + "\n".join(log.read_text("utf-8").splitlines()[-8:]) for log in logs)
 
 
-def _free_port() -> int:
-    with socket.socket() as sock:
-        sock.bind(("127.0.0.1", 0))
-        return int(sock.getsockname()[1])
-
-
 @contextmanager
 def demo(home: Path, *, speed: float, seed: int, lead_s: float) -> Iterator[Stack]:
     """A demonstration with automatic lines, stopped at the end as Ctrl-C would; it begins `lead_s` before 08:00."""
     environment = {
         **{name: text for name, text in os.environ.items() if not name.startswith("MES_")},
         "MES_HOME": str(home),
-        "MES_HTTP_PORT": str(_free_port()),
+        "MES_HTTP_PORT": str(free_port()),
     }
     with (home / "demo.log").open("w") as log:
         process = subprocess.Popen(
