@@ -59,7 +59,11 @@ class MessageImage:
 
 @dataclass(frozen=True, slots=True)
 class OrderImage:
-    """One production order. `forecast` is the told ETA, else the plan's end; `kit_rate` the share of parts covered."""
+    """One production order. `forecast` is the told ETA, else the plan's end.
+
+    `kit_rate`: of the components it still needs, the share that lies in the plant in full, receipts left out.
+    `short_of`: items of open shortages that hold it up, receipts counted.
+    """
 
     number: str
     system: str
@@ -83,6 +87,7 @@ class OrderImage:
     kit_rate: float | None = None
     lines: tuple[str, ...] = ()
     reasons: tuple[str, ...] = ()
+    short_of: tuple[str, ...] = ()
     customer: str | None = None
 
 
@@ -126,6 +131,7 @@ class _OrderRow:
     told_reasons: list[Any] | None
     planned_reasons: list[str]
     kit_rate: Decimal | None
+    short_of: list[str]
 
 
 def _orders(conn: Connection, since: datetime) -> list[_OrderRow]:
@@ -140,7 +146,12 @@ def _orders(conn: Connection, since: datetime) -> list[_OrderRow]:
                    coalesce((select array_agg(r.cause order by r.no) from plan_reason r
                              where r.plan_id = p.plan_id and r.order_id = o.id and r.kind = 'cause'), '{}')
                        as planned_reasons,
-                   k.rate as kit_rate
+                   k.rate as kit_rate,
+                   coalesce((select array_agg(s.item order by s.needed_by) from shortage s
+                             where s.closed_at is null
+                               and s.orders @> jsonb_build_array(jsonb_build_object('system', o.system,
+                                                                                    'number', o.number))), '{}')
+                       as short_of
             from production_order o
             join item i on i.code = o.item
             left join plan_order p on p.order_id = o.id and p.plan_id = (select id from plan where state = 'published')
@@ -186,6 +197,7 @@ def _order(
         kit_rate=None if row.kit_rate is None else float(row.kit_rate),
         lines=tuple(dict.fromkeys(line for step in steps for line in step.lines)),
         reasons=tuple(reasons or row.planned_reasons) if late else (),
+        short_of=tuple(row.short_of),
         customer=str(customer.get("customer") or customer.get("number") or "") or None,
     )
 

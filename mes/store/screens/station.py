@@ -16,8 +16,9 @@ from mes.domain.material.shortage import advance
 from mes.domain.plant import Line, Name, Plant, Station
 from mes.domain.tracking.jobs import YIELD_PHASES
 from mes.store.pool import Connection
+from mes.store.screens.hours import HourImage, load_hours
 from mes.store.screens.plant import ShiftImage, SiteImage, post_of, shift_image, site_image
-from mes.store.screens.strip import load_strips
+from mes.store.screens.strip import load_slow, load_strips
 from mes.store.screens.wall import CallImage, show_calls
 from mes.store.screens.wire import ms, ms_or_none, name_of, quantity
 
@@ -52,7 +53,7 @@ class PartImage:
 
 @dataclass(frozen=True, slots=True)
 class StationJobImage:
-    """A job of the line, in sequence; good and reject are this station's."""
+    """A job of the line, in sequence; good, reject and operation are this station's."""
 
     order: str
     item: str
@@ -105,7 +106,10 @@ class SaidImage:
 
 @dataclass(frozen=True, slots=True)
 class StationImage:
-    """Everything `/station/{code}` shows. `good` and `reject` are this shift's, `unassigned` of them nobody's yet."""
+    """Everything `/station/{code}` shows. `good` and `reject` are this shift's, `unassigned` of them nobody's yet.
+
+    `hours`: epoch second at which each began. `rate`: the share of its rated pace at which a slow station runs.
+    """
 
     site: SiteImage
     code: str
@@ -125,11 +129,13 @@ class StationImage:
     stops: tuple[StopImage, ...]
     said: tuple[SaidImage, ...]
     calls: dict[str, CallImage]
+    hours: dict[str, HourImage]
     components: tuple[str, ...]
     """Item codes that are components of something: scanned where the job does not use them, they are the wrong part."""
     shift: ShiftImage | None = None
     job: str | None = None
     phase: str | None = None
+    rate: float | None = None
     hour_from: int | None = None
     """Where the next hourly entry begins (the end of the last one, else the start of shift or job)."""
 
@@ -142,6 +148,7 @@ def show_station(conn: Connection, calendar: Calendar, at: datetime, code: str) 
     window = calendar.at(line.code, at)
     post = post_of(plant, code)
     status, since = load_strips(conn, calendar, at, {post: line.code}).now(post)
+    rate = load_slow(conn, plant, at, [code]).get(code) if status == "running" else None
     running, phase = _running(conn, code)
     good, reject, unassigned = _counted(conn, code, window)
     said = _said(conn, code, window.from_at if window else at - JOBS_AHEAD)
@@ -153,7 +160,7 @@ def show_station(conn: Connection, calendar: Calendar, at: datetime, code: str) 
         line_name=line.name,
         counts_by=station.counts_by,
         manual=not station.machine,
-        status=status,
+        status=status if rate is None else "slow",
         since=ms(since),
         good=good,
         reject=reject,
@@ -164,10 +171,12 @@ def show_station(conn: Connection, calendar: Calendar, at: datetime, code: str) 
         stops=_stops(conn, line, post, window.from_at if window else at - JOBS_AHEAD, at),
         said=said,
         calls=show_calls(conn, [line.code]),
+        hours=load_hours(conn, window, code, [code]) if window else {},
         components=tuple(row[0] for row in conn.execute("select distinct component from bom_line order by 1")),
         shift=shift_image(plant, window) if window else None,
         job=running,
         phase=phase,
+        rate=rate,
         hour_from=_hour_from(said, window),
     )
 
@@ -249,15 +258,25 @@ def _jobs(
     with conn.cursor(row_factory=class_row(_JobRow)) as cur:
         rows = cur.execute(
             """
-            select j.job_id as id, o.number, o.item, i.name, o.revision, j.operation_seq, p.name as operation_name,
-                   j.quantity, coalesce(c.good, 0)::int8 as good, coalesce(c.reject, 0)::int8 as reject, j.state,
-                   j.sequence, d.planned_start_at, d.planned_end_at, coalesce(r.documents, '[]') as documents
+            select j.job_id as id, o.number, o.item, i.name, o.revision,
+                   coalesce(p.seq, j.operation_seq) as operation_seq, p.name as operation_name, j.quantity,
+                   coalesce(c.good, 0)::int8 as good, coalesce(c.reject, 0)::int8 as reject, j.state, j.sequence,
+                   d.planned_start_at, d.planned_end_at, coalesce(r.documents, '[]') as documents
             from job_state j
             join job d on d.id = j.job_id
             join production_order o on o.id = j.order_id
             join item i on i.code = o.item
             left join release r on (r.item, r.revision) = (o.item, o.revision)
-            left join operation p on (p.item, p.revision, p.seq) = (o.item, o.revision, j.operation_seq)
+            left join lateral (
+                select seq, name from (
+                    select seq, name from order_operation where order_id = o.id
+                    union all
+                    select seq, name from operation where (item, revision) = (o.item, o.revision)
+                      and not exists (select from order_operation where order_id = o.id)
+                ) routing
+                where seq = any(%(operations)s::int[]) or seq = j.operation_seq
+                order by seq = any(%(operations)s::int[]) desc, seq desc limit 1
+            ) p on true
             left join lateral (
                 select sum(good) filter (where phase = any(%(phases)s)) as good, sum(reject) as reject
                 from shift_count where job_id = j.job_id and station = %(station)s
@@ -271,6 +290,7 @@ def _jobs(
             {
                 "line": line.code,
                 "station": station.code,
+                "operations": list(station.operations),
                 "phases": list(YIELD_PHASES),
                 "until": at + JOBS_AHEAD,
                 "since": at - JOBS_AHEAD,

@@ -14,6 +14,9 @@ from datetime import UTC, datetime, timedelta
 from psycopg.rows import class_row
 
 from mes.domain.calendar import Calendar, Interval
+from mes.domain.plant import Plant
+from mes.domain.tracking.status import status
+from mes.store.paces import load_rates
 from mes.store.pool import Connection
 
 HOURS = 8
@@ -87,6 +90,14 @@ def pieces(spans: Sequence[SpanRow], opened: Sequence[Interval], start: datetime
         if span.to_at and span.to_at <= at:
             found.append((span.to_at, ""))
     return _joined(found)
+
+
+def load_slow(conn: Connection, plant: Plant, at: datetime, stations: Sequence[str]) -> dict[str, float]:
+    """Stations that run clearly below their rated pace, and at what share of it. Hourly entry is too coarse to tell."""
+    counting = [code for code in stations if plant.stations[code].counts_by != "entry"]
+    rates = load_rates(conn, plant, at, counting)
+    slow = {code: rate.share for code, rate in rates.items() if status("running", is_open=True, rate=rate) == "slow"}
+    return {code: round(share, 2) for code, share in slow.items() if share is not None}
 
 
 def _by_calendar(span: SpanRow, start: datetime, end: datetime, opened: Sequence[Interval]) -> list[Piece]:

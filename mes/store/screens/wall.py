@@ -16,7 +16,7 @@ from mes.domain.plant import Line, Name, Plant
 from mes.domain.tracking.jobs import YIELD_PHASES
 from mes.store.pool import Connection
 from mes.store.screens.plant import ShiftImage, SiteImage, post_of, shift_image, site_image
-from mes.store.screens.strip import Strips, load_strips
+from mes.store.screens.strip import Strips, load_slow, load_strips
 from mes.store.screens.wire import ms, ms_or_none, name_of, quantity
 
 
@@ -26,7 +26,8 @@ class TileImage:
 
     `status` is what the tile says and `since` since when. `pace` is what the plan of this shift wants by when:
     (instant, pieces) knots, straight between them, flat over breaks and changeovers. `strip` is the last eight hours:
-    epoch second -> status from then on, empty where nothing is known. `machine` is where a standstill began.
+    epoch second -> status from then on, empty where nothing is known. `machine` is where a standstill began. `rate` is
+    the share of the rated pace at which a slow line runs.
     """
 
     name: Name
@@ -45,6 +46,7 @@ class TileImage:
     product: Name | None = None
     machine: str | None = None
     reason: Name | None = None
+    rate: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,6 +113,7 @@ def show_tiles(conn: Connection, calendar: Calendar, at: datetime, lines: Sequen
     strips = load_strips(conn, calendar, at, {post: line for line, post in posts.items()})
     stops = _line_stops(conn, posts)
     counts = _counts(conn, plant, windows)
+    slow = load_slow(conn, plant, at, [line.counts_at for line in lines])
     jobs = _jobs(conn, [line.counts_at for line in lines])
     portions = _portions(conn, windows)
     return {
@@ -121,6 +124,7 @@ def show_tiles(conn: Connection, calendar: Calendar, at: datetime, lines: Sequen
             strips=strips,
             post=posts[line.code],
             stop=stops.get(line.code),
+            rate=slow.get(line.counts_at),
             counted=counts[line.code],
             job=jobs.get(line.counts_at),
             portions=portions[line.code],
@@ -137,6 +141,7 @@ def _tile(
     strips: Strips,
     post: str,
     stop: _StopRow | None,
+    rate: float | None,
     counted: tuple[int, int],
     job: _JobRow | None,
     portions: Sequence[Portion],
@@ -146,6 +151,8 @@ def _tile(
     standing = stop is not None and status not in ("running", "slow", "planned_stop", "offline", "setup")
     if stop is not None and standing:
         status, since = stop.root_state or stop.state, min(since, stop.from_at)
+    if status == "running" and rate is not None:
+        status = "slow"
     knots = pace(portions, window.open if window else ())
     return TileImage(
         name=line.name,
@@ -164,6 +171,7 @@ def _tile(
         product=name_of(job.name, job.item) if job else None,
         machine=stop.root_machine or None if stop and standing else None,
         reason=_reason(plant, stop.reason) if stop and standing else None,
+        rate=rate if status == "slow" else None,
     )
 
 

@@ -97,11 +97,6 @@ export interface DocumentImage {
   url: string;
 }
 
-export interface HourImage {
-  good: number;
-  reject: number;
-}
-
 export interface LackImage {
   kind: string;
   item: string;
@@ -118,7 +113,7 @@ export interface LineImage {
   site: SiteImage;
   code: string;
   tile: TileImage;
-  hours: Record<string, HourImage>;
+  hours: Record<string, mes_store_screens_line_HourImage>;
   machines: Record<string, MachineImage>;
   order: Array<string>;
 }
@@ -184,6 +179,7 @@ export interface OrderImage {
   kit_rate?: number;
   lines: Array<string>;
   reasons: Array<string>;
+  short_of: Array<string>;
   customer?: string;
 }
 
@@ -350,10 +346,12 @@ export interface StationImage {
   stops: Array<StopImage>;
   said: Array<SaidImage>;
   calls: Record<string, CallImage>;
+  hours: Record<string, mes_store_screens_hours_HourImage>;
   components: Array<string>;
   shift?: ShiftImage;
   job?: string;
   phase?: string;
+  rate?: number;
   hour_from?: number;
 }
 
@@ -409,6 +407,7 @@ export interface TileImage {
   product?: Name;
   machine?: string;
   reason?: Name;
+  rate?: number;
 }
 
 export interface UseImage {
@@ -434,4 +433,14 @@ export interface WhyImage {
   cause: string;
   minutes: number;
   detail: Record<string, string>;
+}
+
+export interface mes_store_screens_hours_HourImage {
+  good: number;
+  reject: number;
+}
+
+export interface mes_store_screens_line_HourImage {
+  good: number;
+  reject: number;
 }
