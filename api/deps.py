@@ -15,12 +15,13 @@ from collections.abc import AsyncGenerator, AsyncIterator, Callable, Coroutine
 from contextlib import AbstractContextManager, aclosing, asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Annotated, Any, cast
+from typing import Annotated, Any, cast, get_type_hints
 
 from anyio import CancelScope, CapacityLimiter
 from fastapi import Depends, Request, Response
 from fastapi.routing import APIRoute
 from starlette.concurrency import run_in_threadpool
+from starlette.datastructures import Headers
 from starlette.requests import ClientDisconnect
 from starlette.responses import StreamingResponse
 
@@ -29,7 +30,7 @@ from api.errors import BodyError, SlowBodyError, TooLargeError, UnsupportedError
 from api.idempotency import Repeated, kept_answer, repeated, request_key
 from api.security import guard
 from api.security.login import BackOff
-from api.wire import read_json
+from api.wire import READERS
 from mes import clock
 from mes.actions.record import Deed
 from mes.clock import Clock
@@ -183,6 +184,14 @@ async def _whole_body(request: Request) -> bytes:
     return b"".join(chunks)
 
 
+def _also_read(endpoint: Callable[..., Any], kinds: tuple[str, ...]) -> dict[str, Any]:
+    """What the contract says of bodies that are not JSON: the same document."""
+    if not kinds:
+        return {}
+    schema = {"$ref": f"#/components/schemas/{get_type_hints(endpoint)['body'].__name__}"}
+    return {"requestBody": {"content": {kind: {"schema": schema} for kind in kinds}}}
+
+
 class Door(APIRoute):
     """A route behind the guard. `needs(...)` is not optional."""
 
@@ -194,7 +203,8 @@ class Door(APIRoute):
         self.keeps: guard.Keeps = extra["x-keeps"]
         changes = bool(set(options.get("methods") or {"GET"}) & guard.CHANGING)
         self.holds: guard.Holds = extra["x-holds"] or ("write" if changes else "read")
-        options["openapi_extra"] = {"x-permission": self.permission}
+        self.kinds: tuple[str, ...] = ("application/json", *extra["x-also"])
+        options["openapi_extra"] = {"x-permission": self.permission, **_also_read(endpoint, extra["x-also"])}
         options["operation_id"] = options.get("operation_id") or getattr(endpoint, "__name__", path)
         super().__init__(path, endpoint, **options)
 
@@ -262,11 +272,19 @@ class Door(APIRoute):
         except ClientDisconnect:
             raise BodyError("The connection ended inside the body") from None
         if self.body_field is not None and body:
-            kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
-            if kind != "application/json" and not (kind.startswith("application/") and kind.endswith("+json")):
-                raise UnsupportedError("Send application/json")
-            parse = read_json(body) if len(body) < 65_536 else await run_in_threadpool(read_json, body)
-            request._json = parse
+            read = READERS[self._kind_of(request)]
+            request._json = read(body) if len(body) < 65_536 else await run_in_threadpool(read, body)
+
+    def _kind_of(self, request: Request) -> str:
+        """What the body is written in; FastAPI is told JSON in any case. Raises UnsupportedError."""
+        kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+        if kind.startswith("application/") and kind.endswith("+json"):
+            kind = "application/json"
+        if kind not in self.kinds:
+            raise UnsupportedError(f"Send {' or '.join(self.kinds)}")
+        if kind != "application/json":
+            request._headers = Headers({**request.headers, "content-type": "application/json"})
+        return kind
 
     async def _in_transaction(
         self,

@@ -11,6 +11,7 @@ from datetime import datetime
 from typing import Annotated, Any, Generic, Protocol, TypeVar
 from urllib.parse import unquote
 
+import msgspec
 from annotated_types import Ge, Le
 from fastapi import Query, Response
 from pydantic import BaseModel
@@ -48,6 +49,22 @@ def read_json(body: bytes) -> Any:
     return value
 
 
+def read_msgpack(body: bytes) -> Any:
+    """A body as MessagePack, held to the same rules; instants may be its timestamps. Raises BodyError."""
+    try:
+        value = msgspec.msgpack.decode(body)
+    except RecursionError:
+        raise _too_deep() from None
+    except (msgspec.DecodeError, UnicodeDecodeError, ValueError, TypeError) as error:
+        raise BodyError(f"The body is not MessagePack: {error}", code="msgpack_invalid") from None
+    _check(value, "", 0)
+    return value
+
+
+READERS = {"application/json": read_json, "application/msgpack": read_msgpack}
+"""How a body of each kind is read. Every route reads JSON."""
+
+
 def _no_constant(word: str) -> Any:
     raise ValueError(f"{word} is no number of JSON")
 
@@ -67,9 +84,17 @@ def _check(value: Any, pointer: str, depth: int) -> None:
         if depth >= DEPTH_MAX:
             raise _too_deep()
         for key, item in value.items() if isinstance(value, dict) else enumerate(value):
-            if isinstance(key, str):
-                _check(key, pointer, depth)
+            if isinstance(value, dict):
+                _check_key(key, pointer, depth)
             _check(item, f"{pointer}/{key}", depth + 1)
+    elif isinstance(value, bytes | msgspec.msgpack.Ext):
+        raise BodyError("A value is of no kind that is read here", faults=(Fault(pointer, "kind", "is bytes"),))
+
+
+def _check_key(key: object, pointer: str, depth: int) -> None:
+    if not isinstance(key, str):
+        raise BodyError("A name is no text", faults=(Fault(pointer, "kind", f"has the name {key!r}"),))
+    _check(key, pointer, depth)
 
 
 def _text_fault(text: str) -> str:

@@ -22,20 +22,8 @@ from collectors.source import GapNote
 from mes.clock import mono
 from mes.errors import MesError, SetupError, UnavailableError
 from mes.store.pool import RETRYABLE, Connection, connect
-from mes.store.sample import (
-    Gap,
-    Rows,
-    SetAside,
-    Stored,
-    close_gap,
-    insert_gap,
-    insert_quarantine,
-    instant,
-    is_durable,
-    keep_staging,
-    owned_sources,
-    store_batch,
-)
+from mes.store.sample import Rows, SetAside, Stored, insert_quarantine, instant, is_durable, keep_staging, store_batch
+from mes.store.source import Gap, close_gap, insert_gap, owned_sources
 
 TRIES_MAX = 6
 HANGS_S_MAX = 10.0

@@ -24,7 +24,7 @@ from mes.formats.plant_file import plant_from
 from mes.store.house import load_clock
 from mes.store.plant import tag_numbers, version_at, version_mark
 from mes.store.pool import AWAY, Connection, connect
-from mes.store.sample import Beat, SourceLease, release_sources, renew_sources, take_source
+from mes.store.source import Beat, SourceLease, release_sources, renew_sources, take_source
 
 BEAT_S = 1.0
 LOOK_S = 2.0

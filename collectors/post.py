@@ -12,7 +12,8 @@ from collectors.inbox import Inbox
 from collectors.silence import Silence
 from collectors.source import Delivery, GapNote, Heard, SourceLostError, State, Thank, Unreadable, Vitals
 from mes.clock import Clock, mono
-from mes.store.sample import Beat, SourceLease, instant, micros
+from mes.store.sample import instant, micros
+from mes.store.source import Beat, SourceLease
 
 ANNOUNCE_AFTER_S = 2.0
 SKEW_WEIGHT = 0.05

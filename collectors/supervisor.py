@@ -1,22 +1,20 @@
 """The collector process (`mes collect`): one task for each source this process owns.
 
 Three threads beside the event loop: the keeper (leases, health, the plant in force), the writer and the drainer. A
-source that is lost is tried again after a growing, random pause; one that refuses us (certificate, password,
-configuration) only once a minute, so that no account is locked. A new plant version changes what it changes: sources
-whose settings are the same keep their sessions. SIGTERM: reading ends, what was read is settled and thanked for, then
-sources take leave and leases are given back, all within `STOP_S`.
+source that is lost is tried again after a pause (`collectors.patience`). A new plant version changes what it changes:
+sources whose settings are the same keep their sessions. SIGTERM: reading ends, what was read is settled and thanked
+for, then sources take leave and leases are given back, all within `STOP_S`.
 """
 
 from __future__ import annotations
 
 import asyncio
 import os
-import random
 import secrets
 import signal
 import socket
 import threading
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Coroutine, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 
@@ -28,6 +26,7 @@ from collectors.drainer import Drainer
 from collectors.inbox import Inbox
 from collectors.lease import Keeper, Orders
 from collectors.metrics import served
+from collectors.patience import PAUSE_S_MAX, pause_s
 from collectors.post import PlantTime, Post
 from collectors.protocols import new_source
 from collectors.sieve import Rule
@@ -36,11 +35,9 @@ from collectors.spool import open_spools
 from collectors.writer import Writer
 from mes.clock import mono, real_clock
 from mes.settings import Settings
-from mes.store.sample import Beat, SourceLease
+from mes.store.source import Beat, SourceLease
 
 STOP_S = 5.0
-PAUSE_S_MIN, PAUSE_S_MAX = 1.0, 15.0
-REFUSED_PAUSE_S = 60.0
 _log = structlog.get_logger("collectors.supervisor")
 
 
@@ -269,14 +266,7 @@ async def _keep_hearing(source: Source, post: Post) -> None:
         except Exception as unexpected:
             _log.exception("a source failed in an unexpected way", source=post.code)
             error = SourceLostError("session", f"{type(unexpected).__name__}: {unexpected}")
+        was_well = post.vitals.state == "running" and mono() - started > PAUSE_S_MAX
         post.lost(error)
-        failures = 0 if mono() - started > PAUSE_S_MAX else failures + 1
+        failures = 1 if was_well else failures + 1
         await asyncio.sleep(pause_s(error, failures))
-
-
-def pause_s(error: SourceLostError, failures: int, draw: Callable[[], float] = random.random) -> float:
-    """How long to wait before the next try: random, growing with failures in a row; a minute where we are refused."""
-    if error.why in {"certificate", "password", "configuration"}:
-        return REFUSED_PAUSE_S
-    longest = min(PAUSE_S_MAX, PAUSE_S_MIN * 2 ** min(failures - 1, 6)) if failures else PAUSE_S_MIN
-    return PAUSE_S_MIN / 4 + draw() * (longest - PAUSE_S_MIN / 4)

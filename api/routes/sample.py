@@ -45,9 +45,9 @@ def _seen_sources(call: Call, plant: Plant, source: str | None = None) -> list[s
 
 
 # ------------------------------------------------------------------ samples
-@router.post("/samples", **needs("samples:write"))
+@router.post("/samples", **needs("samples:write", also=("application/msgpack",)))
 def post_samples(body: GatewayDocument, call: Calling) -> actions.Heard:
-    """Store what a gateway heard. What is answered is durable; sent again, a message changes nothing."""
+    """Store what a gateway heard, in JSON or MessagePack. What is answered is durable; a repetition changes nothing."""
     return actions.hear(call.conn, call.at, call.plant(), body)
 
 

@@ -35,15 +35,21 @@ VISITOR = Caller(by="person:demo", name="demo", grants=(Grant("planner"), Grant(
 
 
 def needs(
-    permission: Permission, *, holds: Holds | None = None, keeps: Keeps = "answer", **more: Any
+    permission: Permission,
+    *,
+    holds: Holds | None = None,
+    keeps: Keeps = "answer",
+    also: tuple[str, ...] = (),
+    **more: Any,
 ) -> dict[str, Any]:
     """What a route declares: who may, and how it meets the database.
 
     holds: the transaction it runs in: `write`, `read` (a snapshot), or `nothing` while it waits for something. By
     default reads hold a snapshot and changes a transaction. keeps: what is kept under an Idempotency-Key: the
-    `answer`; only the `fact` that it was done, where the answer shows a secret; or `nothing`.
+    `answer`; only the `fact` that it was done, where the answer shows a secret; or `nothing`. also: what a body may
+    be written in beside JSON (`api.wire.READERS`); the route's parameter of that document is called `body`.
     """
-    extra = {"x-permission": permission, "x-holds": holds, "x-keeps": keeps}
+    extra = {"x-permission": permission, "x-holds": holds, "x-keeps": keeps, "x-also": also}
     responses = {"4XX": {"model": Problem, "description": "What is wrong, as application/problem+json"}}
     return {"openapi_extra": extra, "responses": responses, **more}
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any
@@ -12,15 +13,11 @@ from mes.domain.sample import GatewayDocument, Sample, Unheard, kept_word, sort_
 from mes.errors import ConflictError, Fault, InputError, NotFoundError
 from mes.store.plant import tag_numbers
 from mes.store.pool import Connection
-from mes.store.sample import (
-    Rows,
-    SetAside,
-    insert_quarantine,
-    lock_quarantined,
-    mark_released,
-    row_of,
-    store_batch,
-)
+from mes.store.sample import Rows, SetAside, insert_quarantine, lock_quarantined, mark_released, row_of, store_batch
+from mes.store.source import Gap, insert_gap, note_gateway
+
+QUARANTINED_PER_MESSAGE_MAX = 100
+GATEWAY_SILENT_S_MAX = 60.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,9 +54,22 @@ def hear(conn: Connection, at: datetime, plant: Plant, document: GatewayDocument
     for sample, is_value in admitted:
         (rows.values if is_value else rows.signals).append(row_of(sample, received_at=at))
     stored = store_batch(conn, rows)
-    insert_quarantine(conn, [_set_aside(source.code, at, thing, tags) for thing in refused])
+    kept = refused[:QUARANTINED_PER_MESSAGE_MAX]
+    insert_quarantine(conn, [_set_aside(source.code, at, thing, tags) for thing in kept], once=True)
     new = stored.signals + stored.values
-    return Heard(source.code, document.sequence, new, len(admitted) - new, len(refused))
+    heard = Heard(source.code, document.sequence, new, len(admitted) - new, len(refused))
+    _note(conn, at, heard, sorted({tag.machine for _number, tag in tags.values()}))
+    return heard
+
+
+def _note(conn: Connection, at: datetime, heard: Heard, machines: Sequence[str]) -> None:
+    """How the gateway is; message numbers that were passed over are a gap, also when they come later after all."""
+    counts = {"messages": 1, "heard": heard.stored, "repeated": heard.repeated, "set_aside": heard.set_aside}
+    before = note_gateway(conn, heard.gateway, heard.sequence, at, counts, owned_s=GATEWAY_SILENT_S_MAX)
+    if before is not None and heard.sequence > before.sequence + 1:
+        detail = f"messages {before.sequence + 1} to {heard.sequence - 1} have not come"
+        gap = Gap(heard.gateway, min(before.heard_at, at), "sequence", at, detail=detail)
+        insert_gap(conn, gap, epoch=1, machines=machines)
 
 
 def _set_aside(source: str, at: datetime, thing: Unheard, tags: dict[str, tuple[int, Any]]) -> SetAside:

@@ -41,7 +41,8 @@ from mes.formats.plant_file import document_of, plant_from, read_plant
 from mes.settings import Settings
 from mes.store import migrate
 from mes.store.plant import number_tags
-from mes.store.sample import micros, take_source
+from mes.store.sample import micros
+from mes.store.source import take_source
 
 TAGS = 200
 SIGNAL_TAGS = 2

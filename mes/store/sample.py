@@ -1,16 +1,16 @@
-"""Samples as heard, gaps, quarantine, and who owns a source.
+"""Samples as heard, and the quarantine of what was not admitted. Who hears them is `mes.store.source`.
 
 A sample becomes bytes once (`row`): a row of PostgreSQL's binary COPY. The same bytes go to the spool and to the
 database, so that draining a spool decodes nothing. `store_batch` copies them into a staging table of the session and
 inserts what is not there yet: storing the same sample again changes nothing.
 
-Instants in this file's rows are integers, microseconds since 1970 UTC; plant time, except where a lease is concerned.
+Instants in this file's rows are integers, microseconds since 1970 UTC, in plant time.
 """
 
 from __future__ import annotations
 
 import struct
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -20,7 +20,7 @@ from psycopg import sql
 from psycopg.rows import class_row
 from psycopg.types.json import Jsonb
 
-from mes.domain.sample import INT8_MAX, INT8_MIN, GapWhy, Sample, word_crc
+from mes.domain.sample import INT8_MAX, INT8_MIN, Sample, word_crc
 from mes.domain.signal import Value
 from mes.store.bell import ring
 from mes.store.pool import Connection
@@ -28,7 +28,6 @@ from mes.store.touched import touch
 
 ROW_FORM = 1
 """Raised when `row` changes, so that a spool written by an older version is not misread."""
-SOURCE_LEASE_S = 6.0
 _EPOCH_2000 = 946_684_800_000_000
 _EPOCH_1970 = datetime(1970, 1, 1, tzinfo=UTC)
 _COPY_HEAD = b"PGCOPY\n\xff\r\n\0" + bytes(8)
@@ -251,12 +250,15 @@ class Quarantined:
     released_by: str | None
 
 
-def insert_quarantine(conn: Connection, things: Iterable[SetAside]) -> None:
-    """Set things aside where people see them."""
+def insert_quarantine(conn: Connection, things: Iterable[SetAside], *, once: bool = False) -> None:
+    """Set things aside where people see them. `once`: not what the same source said already, word for word."""
     conn.cursor().executemany(
         """
         insert into quarantine (source, received_at, why, detail, address, payload, sample)
-        values (%(source)s, %(received_at)s, %(why)s, %(detail)s, %(address)s, %(payload)s, %(sample)s)
+        select %(source)s, %(received_at)s, %(why)s, %(detail)s, %(address)s, %(payload)s, %(sample)s
+        where not %(once)s or not exists (
+            select from quarantine
+            where source = %(source)s and address = %(address)s and why = %(why)s and payload = %(payload)s)
         """,
         [
             {
@@ -267,6 +269,7 @@ def insert_quarantine(conn: Connection, things: Iterable[SetAside]) -> None:
                 "address": thing.address,
                 "payload": thing.payload,
                 "sample": None if thing.sample is None else Jsonb(thing.sample),
+                "once": once,
             }
             for thing in things
         ],
@@ -290,167 +293,6 @@ def mark_released(conn: Connection, number: int, *, at: datetime, by: str) -> No
     conn.execute(
         "update quarantine set released_at = %(at)s, released_by = %(by)s where id = %(id)s",
         {"id": number, "at": at, "by": by},
-    )
-
-
-# --- gaps
-
-
-@dataclass(frozen=True, slots=True)
-class Gap:
-    """A source (or, with `tag_id`, the machine of that tag) was not heard from..to; `to_at` None while it lasts."""
-
-    source: str
-    from_at: datetime
-    why: GapWhy
-    to_at: datetime | None = None
-    tag_id: int | None = None
-    detail: str = ""
-
-
-def insert_gap(conn: Connection, gap: Gap, *, epoch: int, machines: Sequence[str]) -> bool:
-    """Write a gap and have its machines booked again.
-
-    False when one is open already, or when somebody else owns the source now. A gap that is over is a fact and never
-    refused.
-    """
-    new = conn.execute(
-        """
-        insert into gap (source, tag_id, from_at, to_at, why, detail, epoch)
-        select %(source)s, %(tag_id)s, %(from_at)s, %(to_at)s, %(why)s, %(detail)s, %(epoch)s
-        where %(to_at)s::timestamptz is not null
-           or exists (select from source_lease where source = %(source)s and epoch = %(epoch)s)
-          and not exists (
-              select from gap where source = %(source)s and tag_id is not distinct from %(tag_id)s and to_at is null)
-        """,
-        {
-            "source": gap.source,
-            "tag_id": gap.tag_id,
-            "from_at": gap.from_at,
-            "to_at": gap.to_at,
-            "why": gap.why,
-            "detail": gap.detail,
-            "epoch": epoch,
-        },
-    ).rowcount
-    if new and machines:
-        touch(conn, "station", machines, f"gap {gap.why}", from_at=gap.from_at, to_at=gap.to_at)
-    return bool(new)
-
-
-def close_gap(
-    conn: Connection, source: str, *, to_at: datetime, epoch: int, machines: Sequence[str], tag_id: int | None = None
-) -> bool:
-    """End the open gap (never before it began) and have its machines booked again; False when none was open."""
-    closed = conn.execute(
-        """
-        update gap set to_at = greatest(from_at, %(to_at)s)
-        where source = %(source)s and tag_id is not distinct from %(tag_id)s and to_at is null
-          and exists (select from source_lease where source = %(source)s and epoch = %(epoch)s)
-        returning from_at, to_at
-        """,
-        {"source": source, "tag_id": tag_id, "to_at": to_at, "epoch": epoch},
-    ).fetchall()
-    if closed and machines:
-        from_at, until = min(span[0] for span in closed), max(span[1] for span in closed)
-        touch(conn, "station", machines, "gap closed", from_at=from_at, to_at=until)
-    return bool(closed)
-
-
-# --- leases (machine time of the database)
-
-
-@dataclass(frozen=True, slots=True)
-class SourceLease:
-    """The right to one source. `heard_at` is when (plant time) anybody last heard it; a gap may still be open."""
-
-    source: str
-    epoch: int
-    heard_at: datetime | None
-    gap_is_open: bool
-
-
-@dataclass(frozen=True, slots=True)
-class Beat:
-    """What an owner says of its source each second."""
-
-    source: str
-    epoch: int
-    state: str
-    since_at: datetime | None
-    heard_at: datetime | None
-    health: Mapping[str, Any]
-
-
-def take_source(conn: Connection, source: str, owner: str, *, lease_s: float = SOURCE_LEASE_S) -> SourceLease | None:
-    """Become the owner of a source, or None while somebody else is."""
-    with conn.cursor(row_factory=class_row(SourceLease)) as cur:
-        return cur.execute(
-            """
-            insert into source_lease as l (source, owner, epoch, expires_at)
-            values (%(source)s, %(owner)s, 1, now() + %(span)s)
-            on conflict (source) do update
-            set owner = excluded.owner, epoch = l.epoch + (l.owner <> excluded.owner)::int,
-                expires_at = excluded.expires_at
-            where l.owner = excluded.owner or l.expires_at < now()
-            returning source, epoch, heard_at, exists (
-                select from gap where gap.source = l.source and tag_id is null and to_at is null) as gap_is_open
-            """,
-            {"source": source, "owner": owner, "span": timedelta(seconds=lease_s)},
-        ).fetchone()
-
-
-def renew_sources(
-    conn: Connection, owner: str, beats: Sequence[Beat], *, lease_s: float = SOURCE_LEASE_S
-) -> frozenset[str]:
-    """Keep sources and say how they are; the ones that are still ours."""
-    beats = sorted(beats, key=lambda beat: beat.source)
-    kept = conn.execute(
-        """
-        update source_lease as l
-        set expires_at = now() + %(span)s, state = b.state, since_at = b.since_at,
-            heard_at = greatest(b.heard_at, l.heard_at), health = b.health
-        from unnest(%(source)s::text[], %(epoch)s::int8[], %(state)s::text[], %(since_at)s::timestamptz[],
-                    %(heard_at)s::timestamptz[], %(health)s::jsonb[])
-             as b(source, epoch, state, since_at, heard_at, health)
-        where l.source = b.source and l.epoch = b.epoch and l.owner = %(owner)s
-        returning l.source
-        """,
-        {
-            "owner": owner,
-            "span": timedelta(seconds=lease_s),
-            "source": [beat.source for beat in beats],
-            "epoch": [beat.epoch for beat in beats],
-            "state": [beat.state for beat in beats],
-            "since_at": [beat.since_at for beat in beats],
-            "heard_at": [beat.heard_at for beat in beats],
-            "health": [Jsonb(dict(beat.health)) for beat in beats],
-        },
-    ).fetchall()
-    return frozenset(source for (source,) in kept)
-
-
-def owned_sources(conn: Connection, owner: str, epochs: Mapping[str, int]) -> frozenset[str]:
-    """Those of `epochs` that nobody has taken over. The last question before a batch commits."""
-    kept = conn.execute(
-        """
-        select l.source from source_lease l
-        join unnest(%(source)s::text[], %(epoch)s::int8[]) as b(source, epoch) using (source, epoch)
-        where l.owner = %(owner)s
-        """,
-        {"owner": owner, "source": list(epochs), "epoch": list(epochs.values())},
-    ).fetchall()
-    return frozenset(source for (source,) in kept)
-
-
-def release_sources(conn: Connection, owner: str, sources: Sequence[str]) -> None:
-    """Give sources back, so that the next owner need not wait."""
-    conn.execute(
-        """
-        update source_lease set expires_at = now(), state = 'stopped'
-        where owner = %(owner)s and source = any(%(sources)s)
-        """,
-        {"owner": owner, "sources": list(sources)},
     )
 
 

@@ -7,14 +7,16 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import httpx
+import msgspec
 import psycopg
 import pytest
 
 from mes.actions import plant
 from mes.domain.access import Grant, Role
 from mes.formats.plant_file import read_plant
-from mes.store.sample import Beat, Gap, insert_gap, renew_sources, take_source
+from mes.store.source import Beat, Gap, insert_gap, renew_sources, take_source
 from tests.api.callers import AT, PLANT, Site
+from tests.api.test_contract import contract
 
 MACHINES = """
 [[machine]]
@@ -98,6 +100,72 @@ def test_a_gateways_samples_are_stored_once(heard: Site, gateway: httpx.Client) 
         assert conn.execute("select keys from touched where why = 'sample'").fetchall() == [(["L01-M1"],)]
 
 
+def packed(gateway: httpx.Client, body: Any) -> httpx.Response:
+    """Send a body as MessagePack."""
+    content = body if isinstance(body, bytes) else msgspec.msgpack.encode(body)
+    return gateway.post("/samples", content=content, headers={"content-type": "application/msgpack"})
+
+
+def test_a_gateway_may_speak_messagepack(heard: Site, gateway: httpx.Client) -> None:
+    """The same document in MessagePack, its instants as text or timestamps, is the same message."""
+    at = now()
+    as_text = message(1, sample(5, at=at), sample(21.5, "value:temp", at=at))
+    as_stamp = message(1, *({**said, "at": at} for said in as_text["samples"]))
+    assert packed(gateway, as_text).json()["stored"] == 2
+    assert (
+        packed(gateway, as_stamp).json()["repeated"],
+        gateway.post("/samples", json=as_text).json()["repeated"],
+    ) == (2, 2)
+    content = contract()["paths"]["/api/v1/samples"]["post"]["requestBody"]["content"]
+    assert content["application/msgpack"] == content["application/json"]
+
+
+@pytest.mark.parametrize(
+    ("body", "code"),
+    [
+        (b"\xc1", "msgpack_invalid"),
+        (b"\x81\xa7gate", "msgpack_invalid"),
+        (msgspec.msgpack.encode({1: 2}), "body"),
+        (msgspec.msgpack.encode({"gateway": b"gw1", "sequence": 1, "samples": []}), "body"),
+        (msgspec.msgpack.encode({"gateway": msgspec.msgpack.Ext(5, b"x"), "sequence": 1, "samples": []}), "body"),
+        (b"\x91" * 40 + b"\xc0", "too_deep"),
+        (msgspec.msgpack.encode({"gateway": "gw1", "sequence": 1}), "invalid"),
+    ],
+)
+def test_messagepack_that_is_no_message_is_refused(gateway: httpx.Client, body: bytes, code: str) -> None:
+    """Broken, foreign and hostile MessagePack is refused with a reason, as JSON is."""
+    answer = packed(gateway, body)
+    assert (answer.status_code, answer.json()["code"]) in {(400, code), (422, code)}
+
+
+def test_only_samples_may_come_as_messagepack(heard: Site) -> None:
+    """Elsewhere a body in it is refused by its kind."""
+    answer = heard.with_key("erp").put("/items/A", content=b"\x80", headers={"content-type": "application/msgpack"})
+    assert (answer.status_code, answer.json()["code"]) == (415, "media_type")
+
+
+def test_a_gateway_is_shown_and_its_lost_messages_are_a_gap(heard: Site, gateway: httpx.Client) -> None:
+    """A gateway stands among the sources with its counters; message numbers it passed over are a gap."""
+    for sequence in (1, 2, 2, 5):
+        gateway.post("/samples", json=message(sequence, sample(sequence, at=now() - timedelta(seconds=9))))
+    viewer = signed_in(heard, "viewer")
+    (source,) = viewer.get("/sources").json()
+    assert (source["source"], source["state"], source["is_owned"]) == ("gw1", "running", True)
+    assert (source["health"]["sequence"], source["health"]["counts"]["messages"]) == (5, 4)
+    (gap,) = viewer.get("/gaps").json()["items"]
+    assert (gap["why"], gap["detail"]) == ("sequence", "messages 3 to 4 have not come")
+
+
+def test_a_repeated_bad_message_is_set_aside_once(heard: Site, gateway: httpx.Client) -> None:
+    """Replays of what was refused do not fill the quarantine, nor does one message of nothing but nonsense."""
+    body = message(1, sample("many"))
+    for _ in range(3):
+        assert gateway.post("/samples", json=body).json()["set_aside"] == 1
+    assert gateway.post("/samples", json=message(2, *(sample(f"x{n}") for n in range(500)))).json()["set_aside"] == 500
+    with psycopg.connect(heard.database_url) as conn:
+        assert conn.execute("select count(*) from quarantine").fetchone() == (101,)
+
+
 def test_a_bad_sample_does_not_stop_the_others(heard: Site, gateway: httpx.Client) -> None:
     """Unknown tags, wrong words and wrong times are set aside with their reason, and may be looked at."""
     samples = [
@@ -175,7 +243,8 @@ def test_sources_and_gaps_are_shown(heard: Site, gateway: httpx.Client) -> None:
     gateway.post("/samples", json=message(5, sample(3)))
     viewer = signed_in(heard, "viewer")
     (source,) = viewer.get("/sources").json()
-    assert (source["source"], source["state"], source["health"]) == ("gw1", "running", {"counts": {"heard": 3}})
+    assert (source["source"], source["state"]) == ("gw1", "running")
+    assert source["health"]["counts"] == {"messages": 1, "heard": 4, "repeated": 0, "set_aside": 0}
     assert source["gap_since"] is not None
     assert [row["value"] for row in viewer.get("/sources/gw1").json()["last"]] == [3]
     assert viewer.get("/sources/nothing").status_code == 404

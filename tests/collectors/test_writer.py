@@ -15,7 +15,8 @@ from collectors.blobs import blobs_of, part_of, taken_apart
 from collectors.depot import AwayError, BadRowsError, Depot, FencedError
 from collectors.source import GapNote
 from mes.store.plant import number_tags
-from mes.store.sample import Rows, SetAside, instant, row, take_source
+from mes.store.sample import Rows, SetAside, instant, row
+from mes.store.source import take_source
 from tests.collectors.conftest import Plant, Proxy, Start, counts, eventually, say
 
 US = 1_767_571_200_000_000
