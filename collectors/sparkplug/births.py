@@ -104,8 +104,10 @@ class Taken:
 class Nodes:
     """All edge nodes of a source."""
 
-    def __init__(self, tags: Iterable[Numbered], *, clock: str) -> None:
+    def __init__(self, tags: Iterable[Numbered], *, clock: str, reorder_s: float = REORDER_S) -> None:
+        """A message out of sequence waits `reorder_s` for those before it, never longer than the standard's time."""
         self._by_device = clock != "received"
+        self._reorder_s = min(REORDER_S, reorder_s)
         self._nodes: dict[Edge, Node] = {}
         self._last: dict[int, Value] = {}
         self._dead: set[int] = set()
@@ -184,7 +186,7 @@ class Nodes:
     def tick(self, taken: Taken) -> None:
         """Some time has passed: what is missing in a sequence will not come any more."""
         for (group, edge), node in self._nodes.items():
-            if node.waits_since_s is None or taken.mono_s - node.waits_since_s < REORDER_S:
+            if node.waits_since_s is None or taken.mono_s - node.waits_since_s < self._reorder_s:
                 continue
             taken.count("sequence_lost")
             self._ask(node, Topic(group, "", edge), taken)

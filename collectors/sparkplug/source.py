@@ -34,7 +34,7 @@ class SparkplugSource:
         self._assignment = assignment
         self._outlet = outlet
         self._connector = MqttConnector(assignment, outlet, clean=True)
-        self._nodes = Nodes(assignment.tags, clock=assignment.source.clock)
+        self._nodes = Nodes(assignment.tags, clock=assignment.source.clock, reorder_s=assignment.source.reorder_s)
         self._mutex = threading.Lock()
         self._link: Link | None = None
         self._stamp_ms = 0
@@ -160,6 +160,7 @@ class SparkplugSource:
         link, self._link = self._link, None
         if link is not None:
             if self._is_primary:
+                self._stamp_ms = int(wall().timestamp() * 1000)  # a farewell bears the time it is said
                 link.publish(self._state_topic, self._state(online=False), qos=1, retain=True)
             await link.close()
 
