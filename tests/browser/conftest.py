@@ -17,6 +17,7 @@ FLAGS = [
     "--disable-component-update", "--disable-sync", "--no-proxy-server",
 ]  # fmt: skip
 TABLET = (1280, 800)
+HANG_MS = 60_000
 
 
 @pytest.fixture(scope="package")
@@ -46,7 +47,9 @@ def look(browser: Browser, url: str) -> Iterator[Callable[..., Page]]:
     """Opens a page of the stage and waits until its figures are there: look("/wall", "zh", size=(1920, 1080))."""
     contexts = []
 
-    def open_page(path: str, lang: str = "zh", *, size: tuple[int, int] = TABLET, at: str = "", **more: Any) -> Page:
+    def open_page(
+        path: str, lang: str = "zh", *, size: tuple[int, int] = TABLET, at: str = "", without: str = "", **more: Any
+    ) -> Page:
         context = browser.new_context(
             viewport={"width": size[0], "height": size[1]},
             locale={"zh": "zh-CN", "en": "en-GB"}[lang],
@@ -55,6 +58,9 @@ def look(browser: Browser, url: str) -> Iterator[Callable[..., Page]]:
         )
         contexts.append(context)
         page = context.new_page()
+        page.set_default_timeout(HANG_MS)
+        if without:
+            page.route(without, lambda route: route.abort())
         page.on("pageerror", lambda error: pytest.fail(f"{path}: {error}"))
         page.goto((at or url) + path)
         page.wait_for_selector(".live, .start, .stations, .login")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from mes.domain.plant import Name
+from mes.store.screens.hours import HourImage
 from mes.store.screens.station import (
     DocumentImage,
     PartImage,
@@ -13,7 +14,7 @@ from mes.store.screens.station import (
     StopImage,
 )
 from mes.store.screens.wall import CallImage
-from tests.browser.scenes import HOUR_MS, MINUTE_MS, NOW_MS, SHIFT, SITE
+from tests.browser.scenes import HOUR_MS, MINUTE_MS, NOW_MS, SHIFT, SHIFT_FROM_MS, SITE
 
 REJECTS = (
     ReasonImage("Q01", Name("端子压接不良", "Bad crimp"), "process"),
@@ -64,6 +65,10 @@ def station(code: str) -> StationImage:
         ),
         said=(SaidImage("7", "count", "1", NOW_MS - MINUTE_MS, "person:wu"),),
         calls={"1": CallImage("L05", "material", NOW_MS - 6 * MINUTE_MS, 0, station=code)},
+        hours={
+            str((SHIFT_FROM_MS + k * HOUR_MS) // 1000): HourImage(good, reject)
+            for k, (good, reject) in enumerate(((31, 0), (36, 1), (29, 2), (38, 0), (37, 0)))
+        },
         components=("C-WIRE-2", "C-PLUG-4", "C-TAPE", "C-COMP-35"), shift=SHIFT, job=None if idle else "41",
         phase=None if idle else "production", hour_from=NOW_MS - 72 * MINUTE_MS,
     )  # fmt: skip

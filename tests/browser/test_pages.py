@@ -85,6 +85,14 @@ def test_a_wall_fills_a_television_without_scrolling(look: Look, stage: Stage, l
     assert page.evaluate(CLIPPED) == []
 
 
+def test_figures_fit_without_their_font(look: Look, stage: Stage) -> None:
+    """A television that draws with its own wide font, or has not loaded ours yet, cuts nothing off."""
+    stage.scene = lambda topic: scene(topic, 40)
+    page = look("/wall", "en", size=SIZES["tv"], without="**/*.woff2")
+    page.wait_for_selector(".tile")
+    assert page.evaluate(CLIPPED) == []
+
+
 def test_a_wall_shows_the_clock_of_the_site(look: Look) -> None:
     """The server's plant time in the site's zone, whatever the television thinks."""
     page = look("/wall", "zh", size=SIZES["tv"])

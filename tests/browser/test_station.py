@@ -9,7 +9,7 @@ from playwright.sync_api import Page, expect
 
 from tests.browser.stage import Stage
 
-HANG_MS = 20_000
+HANG_MS = 60_000
 Look = Callable[..., Page]
 
 
@@ -126,8 +126,8 @@ def test_a_shift_without_network_is_sent_once_and_in_order(look: Look, stage: St
     for k in range(5):
         page.click(".good")
         page.wait_for_selector(f"text={k + 1} waiting")
-    page.context.set_offline(False)
     page.route("**/api/v1/entries", lambda route: route.abort())
+    page.context.set_offline(False)
     page.reload()
     page.wait_for_selector("text=5 waiting", timeout=HANG_MS)
     assert page.inner_text(".made b") == "176"

@@ -53,6 +53,22 @@ describe('what an operator says', () => {
     expect(await new BrowserStore(station).all()).toEqual([]);
   });
 
+  it('is sent after what an earlier page left, though it was said before that was read', async () => {
+    const plant = server();
+    plant.state.away = true;
+    const station = newId();
+    const [earlier, later] = [newId(), newId()];
+    await new Queue(new BrowserStore(station), plant.send).say(earlier, '/entries', { kind: 'count' });
+    plant.state.away = false;
+    const after = new Queue(new BrowserStore(station), plant.send);
+    const opened = after.open();
+    const said = after.say(later, '/entries', { kind: 'count' });
+    await Promise.all([opened, said]);
+    await settled(after, 0);
+    expect(plant.heard).toEqual([earlier, later]);
+    expect(await new BrowserStore(station).all()).toEqual([]);
+  });
+
   it('is shown with the reason when the server will not have it, and holds up nothing else', async () => {
     const refused = new HttpProblem({ title: 'no', status: 422, detail: 'there is no reason R9' });
     const send = vi.fn<Send>().mockRejectedValueOnce(refused).mockResolvedValue({ id: 2 });

@@ -2,26 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from mes.domain.calendar import Calendar, ShiftWindow
+from mes.domain.calendar import Calendar
 from mes.domain.plant import Name
-from mes.domain.tracking.jobs import YIELD_PHASES
 from mes.store.pool import Connection
+from mes.store.screens.hours import HourImage, load_hours
 from mes.store.screens.plant import SiteImage, post_of, site_image
 from mes.store.screens.strip import load_strips
 from mes.store.screens.wall import TileImage, show_tiles
 from mes.store.screens.wire import ms
-
-
-@dataclass(frozen=True, slots=True)
-class HourImage:
-    """Good and reject of one clock hour of the shift."""
-
-    good: int
-    reject: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,28 +55,7 @@ def show_line(conn: Connection, calendar: Calendar, at: datetime, code: str) -> 
         site=site_image(plant),
         code=code,
         tile=show_tiles(conn, calendar, at, [line])[code],
-        hours=_hours(conn, window, line.counts_at, [station.code for station in stations]) if window else {},
+        hours=load_hours(conn, window, line.counts_at, [station.code for station in stations]) if window else {},
         machines=machines,
         order=tuple(posts),
     )
-
-
-def _hours(conn: Connection, window: ShiftWindow, counts_at: str, stations: Sequence[str]) -> dict[str, HourImage]:
-    """Good at the counting station and reject at all stations, by the hours since the shift began."""
-    rows = conn.execute(
-        """
-        select extract(epoch from time_bucket('1 hour', minute, %(from_at)s::timestamptz))::int8,
-               coalesce(sum(good) filter (where station = %(counts_at)s and phase = any(%(phases)s)), 0)::int8,
-               sum(reject)::int8
-        from minute_count
-        where station = any(%(stations)s) and minute >= %(from_at)s and minute < %(to_at)s group by 1 order by 1
-        """,
-        {
-            "from_at": window.from_at,
-            "to_at": window.to_at,
-            "counts_at": counts_at,
-            "stations": list(stations),
-            "phases": list(YIELD_PHASES),
-        },
-    )
-    return {str(hour): HourImage(good=good, reject=reject) for hour, good, reject in rows}

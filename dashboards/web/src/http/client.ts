@@ -32,14 +32,24 @@ export function newId(): string {
   return [hex.slice(0, 8), hex.slice(8, 12), hex.slice(12, 16), hex.slice(16, 20), hex.slice(20)].join('-');
 }
 
-async function call(path: string, init: RequestInit): Promise<unknown> {
+/** No answer for so long is none: a network that swallows a request would otherwise hold up all that follow it. */
+const ANSWER_MS_MAX = 15_000;
+
+async function call(path: string, init: RequestInit, within_ms = ANSWER_MS_MAX): Promise<unknown> {
+  const abort = new AbortController();
+  const timer = setTimeout(() => {
+    abort.abort();
+  }, within_ms);
   let response: Response;
+  let text: string;
   try {
-    response = await fetch(`/api/v1${path}`, { credentials: 'same-origin', ...init });
+    response = await fetch(`/api/v1${path}`, { credentials: 'same-origin', signal: abort.signal, ...init });
+    text = await response.text();
   } catch (error) {
     throw new Unreached(String(error));
+  } finally {
+    clearTimeout(timer);
   }
-  const text = await response.text();
   if (response.ok) return text ? (JSON.parse(text) as unknown) : undefined;
   throw new HttpProblem(problemOf(response, text));
 }
@@ -52,7 +62,7 @@ function problemOf(response: Response, text: string): Problem {
   }
 }
 
-export const get = async <T>(path: string): Promise<T> => (await call(path, {})) as T;
+export const get = async <T>(path: string, within_ms?: number): Promise<T> => (await call(path, {}, within_ms)) as T;
 
 /** POST once: `key` is the Idempotency-Key, new where none is given. */
 export async function post<T>(path: string, body: unknown, options: { key?: string; ifMatch?: string } = {}): Promise<T> {

@@ -7,10 +7,13 @@ export type Session = SessionDocument;
 
 export const session = shallowRef<Session>();
 
+/** A page opens without the answer after so long. */
+const SESSION_MS_MAX = 5000;
+
 /** Undefined while the server is not reached: a terminal then works with what it kept. */
 export async function loadSession(): Promise<Session | undefined> {
   try {
-    session.value = await get<Session>('/session');
+    session.value = await get<Session>('/session', SESSION_MS_MAX);
   } catch {
     session.value = undefined;
   }

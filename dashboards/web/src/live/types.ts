@@ -97,6 +97,11 @@ export interface DocumentImage {
   url: string;
 }
 
+export interface HourImage {
+  good: number;
+  reject: number;
+}
+
 export interface LackImage {
   kind: string;
   item: string;
@@ -113,7 +118,7 @@ export interface LineImage {
   site: SiteImage;
   code: string;
   tile: TileImage;
-  hours: Record<string, mes_store_screens_line_HourImage>;
+  hours: Record<string, HourImage>;
   machines: Record<string, MachineImage>;
   order: Array<string>;
 }
@@ -346,7 +351,7 @@ export interface StationImage {
   stops: Array<StopImage>;
   said: Array<SaidImage>;
   calls: Record<string, CallImage>;
-  hours: Record<string, mes_store_screens_hours_HourImage>;
+  hours: Record<string, HourImage>;
   components: Array<string>;
   shift?: ShiftImage;
   job?: string;
@@ -433,14 +438,4 @@ export interface WhyImage {
   cause: string;
   minutes: number;
   detail: Record<string, string>;
-}
-
-export interface mes_store_screens_hours_HourImage {
-  good: number;
-  reject: number;
-}
-
-export interface mes_store_screens_line_HourImage {
-  good: number;
-  reject: number;
 }

@@ -38,17 +38,29 @@ export class Queue {
   private retry: ReturnType<typeof setTimeout> | undefined;
   private pause = RETRY_MIN_MS;
   private listeners: ((kept: Kept) => void)[] = [];
+  private taken: Promise<void> | undefined;
 
   constructor(
     private readonly store: Store,
     private readonly send: Send = sendByPost,
   ) {}
 
-  /** Take up what an earlier page left. */
+  /** Take up what an earlier page left; what was said here meanwhile comes after it. */
   async open(): Promise<void> {
-    const all = (await this.store.all()).sort((a, b) => a.no - b.no);
-    this.waiting.value = all.filter((said) => said.refused === undefined);
-    this.refused.value = all.filter((said) => said.refused !== undefined);
+    await this.drain();
+  }
+
+  private async takeUp(): Promise<void> {
+    // A browser that keeps nothing still sends; only a reload then loses what waits.
+    const all = (await this.store.all().catch(() => [])).sort((a, b) => a.no - b.no);
+    const earlier = all.filter((said) => said.refused === undefined && !this.waiting.value.some((one) => one.id === said.id));
+    this.waiting.value = [...earlier, ...this.waiting.value];
+    this.refused.value = [...all.filter((said) => said.refused !== undefined), ...this.refused.value];
+  }
+
+  /** The network is there again: try at once. */
+  knock(): void {
+    this.pause = RETRY_MIN_MS;
     void this.drain();
   }
 
@@ -58,10 +70,12 @@ export class Queue {
 
   /** Keep it, then send it; resolves as soon as it is kept here. */
   async say(id: string, path: string, body: Record<string, unknown>): Promise<void> {
-    const no = 1 + Math.max(0, ...this.waiting.value.map((one) => one.no), ...this.refused.value.map((one) => one.no));
-    const said: Said = { id, path, body, no };
+    const said: Said = { id, path, body, no: 0 };
     this.waiting.value = [...this.waiting.value, said];
-    await this.store.put(said);
+    await (this.taken ??= this.takeUp());
+    const others = [...this.waiting.value, ...this.refused.value].filter((one) => one !== said);
+    said.no = 1 + Math.max(0, ...others.map((one) => one.no));
+    await this.store.put(said).catch(() => undefined);
     void this.drain();
   }
 
@@ -83,6 +97,7 @@ export class Queue {
     this.sending = true;
     clearTimeout(this.retry);
     try {
+      await (this.taken ??= this.takeUp());
       for (let next = this.waiting.value[0]; next; next = this.waiting.value[0]) await this.deliver(next);
     } catch {
       this.retry = setTimeout(() => void this.drain(), this.pause * (0.75 + Math.random() / 2));

@@ -43,6 +43,13 @@ export function useSpeech(station: string, image: Readonly<ShallowRef<StationIma
   const last = shallowRef<Undoable>();
   const settling = shallowRef<{ kept: Kept; at: number }[]>([]);
   void queue.open();
+  const knock = (): void => {
+    queue.knock();
+  };
+  addEventListener('online', knock);
+  onScopeDispose(() => {
+    removeEventListener('online', knock);
+  });
 
   queue.onKept((kept) => {
     settling.value = [...settling.value, { kept, at: mono() }];
