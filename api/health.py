@@ -7,8 +7,9 @@ from pydantic import BaseModel
 
 from api.deps import Door, House, Visiting
 from api.security.guard import needs
-from mes.store.migrate import pending
-from mes.store.pool import AWAY
+from mes.errors import SetupError
+from mes.store.pool import AWAY, Connection
+from mes.store.schema import require_current
 
 PATIENCE_S = 2.0
 
@@ -48,14 +49,16 @@ def ready(house: House) -> dict[str, str]:
     try:
         with house.pool.connection(timeout=PATIENCE_S) as conn:
             conn.execute("select 1")
-            return {"database": "ok", "schema": _schema(house)}
+            return {"database": "ok", "schema": _schema(house, conn)}
     except AWAY as error:
         return {"database": f"away: {type(error).__name__}"}
 
 
-def _schema(house: House) -> str:
-    if house.schema_is_current:
-        return "ok"
-    missing = pending(house.settings.database_url)
-    house.schema_is_current = not missing
-    return "ok" if not missing else f"not yet applied: {', '.join(missing)}; run `mes db upgrade`"
+def _schema(house: House, conn: Connection) -> str:
+    if not house.schema_is_current:
+        try:
+            require_current(conn)
+        except SetupError as error:
+            return str(error)
+        house.schema_is_current = True
+    return "ok"

@@ -40,3 +40,22 @@ def main() -> None:
         sys.exit(2 if isinstance(error, InputError) else 1)
     except KeyboardInterrupt:
         sys.exit(130)
+    except Exception as error:
+        sentence = _of_database(error)
+        if sentence is None:
+            raise
+        print(sentence, file=sys.stderr)
+        sys.exit(1)
+
+
+def _of_database(error: Exception) -> str | None:
+    """The sentence for what the database refused; None for what is a fault of ours."""
+    driver = sys.modules.get("psycopg")
+    if driver is None or not isinstance(error, driver.Error):
+        return None
+    reason = (str(error).strip() or type(error).__name__).splitlines()[0]
+    if isinstance(error, driver.errors.UndefinedTable | driver.errors.UndefinedColumn):
+        return f"The database has another schema than this Takt knows ({reason}). Run `mes db upgrade`."
+    if isinstance(error, driver.OperationalError):
+        return f"The database went away ({reason}). Run this again when `mes db status` says that it is back."
+    return None

@@ -45,17 +45,16 @@ def stop() -> None:
 def status() -> None:
     """Say where the database is and what it is; exit 1 when it does not answer."""
     from mes.host.here import settings_here
-    from mes.store import migrate
+    from mes.store import schema
     from mes.store.pool import connect
     from mes.store.server import server_facts
 
     url = settings_here().database_url
     with connect(url, name="takt db status") as conn:
-        facts = server_facts(conn)
+        facts, waiting = server_facts(conn), len(schema.pending(conn))
     print(f"{_shown(url)}: PostgreSQL {facts.version}, TimescaleDB {facts.timescaledb} ({facts.edition} edition)")
-    waiting = len(migrate.pending(url))
-    schema = f"{waiting} schema changes wait: mes db upgrade" if waiting else "schema up to date"
-    print(f"profile {facts.profile}, {facts.size_mb} MB, {schema}")
+    state = f"{waiting} schema changes wait: mes db upgrade" if waiting else "schema up to date"
+    print(f"profile {facts.profile}, {facts.size_mb} MB, {state}")
 
 
 @group.command()

@@ -34,12 +34,12 @@ def add_to(app: typer.Typer) -> None:
 @group.command()
 def serve() -> None:
     """Answer plan runs: run the planner."""
-    from mes.host.here import settings_here
+    from mes.host.here import settings_to_run
     from mes.log import configure
     from scheduler.planner import main
 
     configure()
-    main(settings_here())
+    main(settings_to_run())
 
 
 @group.command()

@@ -39,32 +39,32 @@ def collect(
 ) -> None:
     """Hear the machines: run the collectors."""
     from collectors.supervisor import main
-    from mes.host.here import settings_here
+    from mes.host.here import settings_to_run
     from mes.log import configure
 
     part = _shard(shard)
     configure()
-    main(settings_here(), shard=part)
+    main(settings_to_run(), shard=part)
 
 
 def track() -> None:
     """Book what was heard: run the tracker."""
-    from mes.host.here import settings_here
+    from mes.host.here import settings_to_run
     from mes.log import configure
     from mes.tracker.tracker import main
 
     configure()
-    main(settings_here())
+    main(settings_to_run())
 
 
 def work() -> None:
     """Run the background jobs."""
-    from mes.host.here import settings_here
+    from mes.host.here import settings_to_run
     from mes.log import configure
     from mes.work import main
 
     configure()
-    main(settings_here())
+    main(settings_to_run())
 
 
 def serve(
@@ -72,11 +72,11 @@ def serve(
 ) -> None:
     """Serve the API and the screens."""
     from api.app import main
-    from mes.host.here import settings_here
+    from mes.host.here import settings_to_run
     from mes.log import configure
 
     configure()
-    settings = settings_here()
+    settings = settings_to_run()
     main(settings if port is None else settings.model_copy(update={"http_port": port}))
 
 

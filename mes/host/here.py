@@ -1,6 +1,7 @@
 """What a command given on this machine means by "the database" and "the broker".
 
     settings = settings_here()         # every command that is not `mes demo`, `mes up` or `mes db` begins so
+    settings = settings_to_run()       # so does every process, which also wants the schema it knows
 
 Addresses that were given (`MES_DATABASE_URL`, `MES_MQTT_URL`) win. Else, while `mes demo` or `mes up` runs for this
 `MES_HOME`, it is theirs; else the private ones, as they were last started.
@@ -10,13 +11,15 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from mes.errors import SetupError
+from mes.errors import SetupError, UnavailableError
 from mes.host import mosquitto, timescale
 from mes.host.files import is_locked, make_folder, write_whole
 from mes.settings import Settings, load_settings
+from mes.store.pool import connect
+from mes.store.schema import require_current
 
 DATABASE = "mes"
 RUN_LOCK = "run.lock"
@@ -38,6 +41,17 @@ def settings_here(settings: Settings | None = None) -> Settings:
     if not settings.mqtt_url:
         changes["mqtt_url"] = running["mqtt_url"] if running else _mqtt_url(settings)
     return settings.model_copy(update=changes)
+
+
+def settings_to_run() -> Settings:
+    """`settings_here()` for a process: raises `SetupError` when the database has another schema than this Takt knows.
+
+    A database that is away is no reason not to begin: each process waits for it, and collectors spool meanwhile.
+    """
+    settings = settings_here()
+    with suppress(UnavailableError), connect(settings.database_url, name="takt start") as conn:
+        require_current(conn)
+    return settings
 
 
 @contextmanager

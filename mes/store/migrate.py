@@ -2,15 +2,18 @@
 
 The files stand in `migrations/NNNN_words.sql`; their order is their number. `upgrade` may be called by any number of
 processes at once: the lock is taken before anything is looked at. A file that has been released is never changed.
+A database that a newer Takt has upgraded is left alone.
 """
 
 from __future__ import annotations
 
 import types
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import psycopg
 import sqlalchemy as sa
 from alembic.config import Config
 from alembic.runtime.environment import EnvironmentContext
@@ -19,8 +22,8 @@ from alembic.script import Script, ScriptDirectory
 from alembic.script.revision import RevisionMap
 
 from mes.errors import UnavailableError
+from mes.store import schema
 
-MIGRATIONS = Path(__file__).with_name("migrations")
 _LOCK = 0x74616B74  # "takt"
 
 
@@ -28,18 +31,18 @@ class _SqlFiles(ScriptDirectory):
     """Alembic's view of our folder: each file is a revision that follows the one before it."""
 
     def __init__(self) -> None:
-        super().__init__(str(MIGRATIONS))
+        super().__init__(str(schema.MIGRATIONS))
         self.revision_map = RevisionMap(self._scripts)
 
     def _scripts(self) -> Iterator[Script]:
         before: str | None = None
-        for path in sorted(MIGRATIONS.glob("[0-9]*.sql")):
+        for number, path in schema.files().items():
             module: Any = types.ModuleType(path.stem)
-            module.revision, module.down_revision = path.stem.split("_", 1)[0], before
+            module.revision, module.down_revision = number, before
             module.branch_labels = module.depends_on = None
             module.upgrade = _runs(path)
-            before = module.revision
-            yield Script(module, module.revision, str(path))
+            before = number
+            yield Script(module, number, str(path))
 
 
 def _runs(path: Path) -> Any:
@@ -51,41 +54,37 @@ def _runs(path: Path) -> Any:
     return upgrade
 
 
-def _engine(url: str) -> sa.Engine:
-    return sa.create_engine(url.replace("postgresql://", "postgresql+psycopg://", 1), poolclass=sa.NullPool)
-
-
 def upgrade(url: str) -> list[str]:
     """Bring the database at `url` (postgresql://...) to the newest schema; the names of the files applied.
 
-    Raises UnavailableError when the database does not answer.
+    Raises UnavailableError when the database does not answer, SetupError when its schema is newer than this Takt.
     """
     scripts = _SqlFiles()
+    with _connected(url) as connection:
+        connection.exec_driver_sql(f"select pg_advisory_lock({_LOCK})")
+        connection.commit()
+        waiting = schema.after(MigrationContext.configure(connection).get_current_revision())
+        with EnvironmentContext(Config(), scripts, fn=_steps(scripts)) as context:
+            context.configure(connection=connection, transaction_per_migration=True)
+            with context.begin_transaction():
+                context.run_migrations()
+        connection.commit()
+    return waiting
+
+
+@contextmanager
+def _connected(url: str) -> Iterator[sa.Connection]:
+    """A connection of Alembic's kind; it ends with the block."""
+    engine = sa.create_engine("postgresql+psycopg://", creator=lambda: psycopg.connect(url), poolclass=sa.NullPool)
     try:
-        with _engine(url).connect() as connection:
-            connection.exec_driver_sql(f"select pg_advisory_lock({_LOCK})")
-            connection.commit()
-            before = MigrationContext.configure(connection).get_current_revision()
-            with EnvironmentContext(Config(), scripts, fn=_steps(scripts)) as context:
-                context.configure(connection=connection, transaction_per_migration=True)
-                with context.begin_transaction():
-                    context.run_migrations()
-            connection.commit()
-            return [Path(s.path).name for s in scripts.walk_revisions() if before is None or s.revision > before][::-1]
+        with engine.connect() as connection:
+            yield connection
     except sa.exc.OperationalError as error:
         reason = str(error.orig).strip().splitlines()[0]
         raise UnavailableError(
-            f"The database does not answer: {reason}", remedy="Start it with `mes db start`."
+            f"The database does not answer: {reason}", remedy="Start it with `mes db start` or set MES_DATABASE_URL."
         ) from error
 
 
 def _steps(scripts: _SqlFiles) -> Any:
     return lambda revision, _context: scripts._upgrade_revs("head", revision)
-
-
-def pending(url: str) -> list[str]:
-    """The names of the files not yet applied to the database at `url`."""
-    scripts = _SqlFiles()
-    with _engine(url).connect() as connection:
-        current = MigrationContext.configure(connection).get_current_revision()
-    return [Path(s.path).name for s in scripts.walk_revisions() if current is None or s.revision > current][::-1]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -60,6 +61,14 @@ def test_upgrade_and_status_of_a_given_database(tmp_path: Path, database_url: st
     assert done.returncode == 0
     assert "TimescaleDB" in done.stdout
     assert "@" not in done.stdout
+
+
+def test_a_forgotten_upgrade_is_one_sentence(tmp_path: Path, server_url: str) -> None:
+    """On a database without our schema, commands and processes name the command that brings it."""
+    for words in (("plant", "show"), ("track",)):
+        done = _mes(tmp_path, *words, MES_DATABASE_URL=server_url)
+        assert done.returncode == 1
+        assert re.fullmatch(r"The database.*schema.*\. Run `mes db upgrade`\.\n", done.stderr), done.stderr
 
 
 def test_doctor_answers_in_json(tmp_path: Path) -> None:
