@@ -142,17 +142,28 @@ class Link:
         except OSError as error:
             raise SourceLostError(*_of_oserror(error)) from error
         self._client.loop_start()
-        try:
-            present, code = await asyncio.wait_for(self._connack, ANSWER_S_MAX)
-        except TimeoutError:
-            raise SourceLostError("network", f"the broker does not answer within {ANSWER_S_MAX:.0f} s") from None
+        waited: tuple[asyncio.Future[Any], ...] = (self._connack, self._gone)
+        await asyncio.wait(waited, timeout=ANSWER_S_MAX, return_when=asyncio.FIRST_COMPLETED)
+        if not self._connack.done():
+            raise self._unanswered()
+        present, code = self._connack.result()
         if code.is_failure:
             raise ConnectRefusedError(code)
         return present
 
+    def _unanswered(self) -> SourceLostError:
+        """A broker looks at a client's certificate after the handshake (TLS 1.3), and hangs up when it is not right."""
+        if not self._gone.done():
+            return SourceLostError("network", f"the broker does not answer within {ANSWER_S_MAX:.0f} s")
+        if not self._address.is_tls:
+            return self._gone.result()
+        detail = "does not accept our certificate" if self._source.cert else "wants a certificate of ours, and has none"
+        return SourceLostError("certificate", f"the broker hung up after the handshake: most likely it {detail}")
+
     def _set_tls(self) -> None:
         source = self._source
         context = ssl.create_default_context(cafile=source.ca or None)
+        context.sslsocket_class = _Line
         if source.cert:
             context.load_cert_chain(source.cert, source.key or None)
         self._client.tls_set_context(context)
@@ -269,6 +280,17 @@ class Link:
     def _call(self, function: Callable[..., object], *arguments: object) -> None:
         with contextlib.suppress(RuntimeError):  # the loop has ended
             self._loop.call_soon_threadsafe(function, *arguments)
+
+
+class _Line(ssl.SSLSocket):
+    """Paho leaves a socket open whose handshake failed."""
+
+    def do_handshake(self, block: bool = False) -> None:
+        try:
+            super().do_handshake(block)
+        except OSError:
+            self.close()
+            raise
 
 
 class ConnectRefusedError(SourceLostError):
