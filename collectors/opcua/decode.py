@@ -16,6 +16,7 @@ from typing import Any
 from asyncua import ua
 from asyncua.common.utils import Buffer
 from asyncua.ua.ua_binary import struct_from_binary
+from asyncua.ua.uaerrors import UaStatusCodeError
 
 Change = tuple[int, Any, int, int, int]
 """client handle, value, status code, source time, server time (100 ns since 1601, 0 when absent)."""
@@ -25,6 +26,7 @@ _FILETIME_1990 = 122_756_256_000_000_000
 _FILETIME_2200 = 189_029_376_000_000_000
 _EPOCH = datetime(1601, 1, 1, tzinfo=UTC)
 _PUBLISH_RESPONSE = b"\x01\x00\x3d\x03"
+_SERVICE_FAULT = b"\x01\x00\x8d\x01"
 _DATA_CHANGES = b"\x01\x00\x2b\x03\x01"
 _U4 = struct.Struct("<I").unpack_from
 _I4 = struct.Struct("<i").unpack_from
@@ -55,7 +57,9 @@ class _GeneralError(Exception):
 
 
 def decode(data: bytes) -> Notice:
-    """Raises whatever asyncua raises for a response that is broken or is a fault."""
+    """Raises UaStatusCodeError for a fault in the response's place, and whatever asyncua raises for a broken one."""
+    if data[:4] == _SERVICE_FAULT:
+        raise UaStatusCodeError(_U4(data, 16)[0])  # type: ignore[no-untyped-call]
     try:
         return _fast(data)
     except (_GeneralError, struct.error, IndexError, UnicodeDecodeError):

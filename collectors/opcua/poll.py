@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from asyncua import ua
 
@@ -65,8 +65,17 @@ class Poll:
         new = [change for change in changes if self._last.get(change[0], ())[:4] != change[:4]]
         self._last |= {change[0]: change for change in new}
         taken = self._translator.take(new, self._items)
+        self._tell_bad(taken.gone, [change[0] for change in new])
         self._outlet.alive()
         self._outlet.deliver(taken.heard, unreadable=taken.unreadable)
+
+    def _tell_bad(self, gone: Sequence[Item], changed: Iterable[int]) -> None:
+        """Nodes that are not there are named; they are read again like all others, and named no more when they are."""
+        bad = self._outlet.vitals.bad_tags
+        for handle in changed:
+            if (item := self._items.get(handle)) is not None:
+                bad.pop(item.address, None)
+        bad |= {item.address: "the node is gone" for item in gone}
 
     async def watch(self) -> None:
         """Once a second. Raises SourceLostError when reading has failed."""

@@ -1,10 +1,11 @@
 """An OPC UA server for tests, in a process of its own so that it can be stopped and killed like a real one.
 
-    python -m tests.collectors.opcua_server PORT [--shift] [--password] [--secure FOLDER]
+    python -m tests.collectors.opcua_server PORT [--shift] [--password] [--no-subscriptions] [--secure FOLDER]
 
 Commands on stdin, one a line: `set NAME JSON [ISO-TIME] [STATUS]`, `delete NAME`, `burst NAME COUNT`; each is answered
 with `ok`. Nodes: Good (Int64), State (String), Number (Int32), Flag (Boolean), Temp (Double), List (Int64[]),
 Label (LocalizedText), Big (UInt64) in namespace urn:takt:test. `--shift` registers another namespace before it.
+`--no-subscriptions` refuses to make any, as small devices do.
 """
 
 from __future__ import annotations
@@ -58,9 +59,15 @@ async def serve(port: int, *options: str) -> None:
     nodes = {}
     for name, (value, kind) in NODES.items():
         nodes[name] = await server.nodes.objects.add_variable(ua.NodeId(name, index), name, value, kind)
+    if "--no-subscriptions" in options:
+        server.iserver.subscription_service.create_subscription = refuse
     async with server:
         print("ready", flush=True)
         await obey(server, nodes)
+
+
+async def refuse(*_anything: Any, **_more: Any) -> None:
+    raise ua.UaStatusCodeError(ua.StatusCodes.BadServiceUnsupported)
 
 
 async def secure(server: Server, folder: Path) -> None:
