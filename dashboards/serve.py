@@ -19,7 +19,7 @@ from starlette.staticfiles import StaticFiles
 
 DIST = Path(__file__).with_name("dist")
 PAGES = (
-    *("/", "/wall", "/schedule", "/shortages", "/orders", "/station", "/station/{code:path}"),
+    *("/", "/wall", "/lines/{code:path}", "/schedule", "/shortages", "/orders", "/station", "/station/{code:path}"),
     *("/login", "/first", "/enrol"),
 )
 LOOSE = ("icon.svg", "manifest.webmanifest", "sw.js")

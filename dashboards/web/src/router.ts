@@ -17,6 +17,7 @@ export interface Page {
 const pages: Page[] = [
   { pattern: /^\/$/, look: 'light', bare: false, load: () => import('./pages/Home.vue') },
   { pattern: /^\/wall$/, look: 'dark', bare: true, load: () => import('./pages/Wall.vue') },
+  { pattern: /^\/lines\/(?<code>[^/]+)$/, look: 'dark', bare: true, load: () => import('./pages/line/Line.vue') },
   { pattern: /^\/schedule$/, look: 'light', bare: false, load: () => import('./pages/schedule/Schedule.vue') },
   { pattern: /^\/shortages$/, look: 'light', bare: false, load: () => import('./pages/Shortages.vue') },
   { pattern: /^\/orders$/, look: 'light', bare: false, load: () => import('./pages/Orders.vue') },

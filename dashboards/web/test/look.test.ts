@@ -29,7 +29,7 @@ describe('figures', () => {
   });
 
   it('never round an unfinished plan up to all of it', () => {
-    expect([0.5, 0.998, 1].map(percent)).toEqual(['50%', '99%', '100%']);
+    expect([0.5, 0.998, 1].map((share) => percent(share))).toEqual(['50%', '99%', '100%']);
   });
 
   it('tell times in the zone of the site, whatever zone the screen is in', () => {

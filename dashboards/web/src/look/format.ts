@@ -15,11 +15,15 @@ export function signed(value: number): string {
   return (rounded > 0 ? '+' : '−') + count(Math.abs(rounded));
 }
 
-/** A share 0..1 as "54%"; never "100%" unless it is. */
-export function percent(share: number): string {
-  const whole = Math.round(share * 100);
-  return `${String(whole === 100 && share < 1 ? 99 : whole)}%`;
+/** A share 0..1 as "54%" or, with digits, "54.3%"; never "100%" unless it is. */
+export function percent(share: number, digits = 0): string {
+  const scale = 10 ** digits;
+  const rounded = Math.round(share * 100 * scale) / scale;
+  return `${(rounded === 100 && share < 1 ? 100 - 1 / scale : rounded).toFixed(digits)}%`;
 }
+
+/** Minutes with at most one decimal: "231.5 min", "231.5分". */
+export const minutesText = (minutes: number): string => t('time.minutes', { m: count(Math.round(minutes * 10) / 10) });
 
 /** How long, coarsely: "刚刚", "12分", "1时05分", "2天3时". */
 export function duration(span_ms: number): string {

@@ -3,11 +3,11 @@
 export interface Grid {
   columns: number;
   rows: number;
-  /** CSS pixels of a tile's unit: a tile is designed 64 units wide and 40 high. */
+  /** CSS pixels of a tile's unit: a tile is designed 64 units wide and 46 high. */
   unit: number;
 }
 const WIDE = 64;
-const HIGH = 40;
+const HIGH = 46;
 
 /** The grid whose tiles come out largest on an area of `width` by `height` CSS pixels. */
 export function gridFor(tiles: number, width: number, height: number, gap: number): Grid {

@@ -13,3 +13,20 @@ export function paceAt(knots: Knots, at_ms: number): number {
   }
   return knots[knots.length - 1]![1];
 }
+
+/** When `planned` pieces will be made if the plan's time goes on to be used as well as it was until now. */
+export function doneAt(knots: Knots, good: number, planned: number, now_ms: number): number | undefined {
+  const wanted = paceAt(knots, now_ms);
+  const last = knots[knots.length - 1];
+  if (!last || good <= 0 || wanted <= 0 || good >= planned) return undefined;
+  const target = (planned * wanted) / good;
+  let worked = 0;
+  for (let i = 1; i < knots.length; i++) {
+    const [from, low] = knots[i - 1]!;
+    const [to, high] = knots[i]!;
+    if (high > low) worked += to - from;
+    if (target <= high && high > low) return from + ((target - low) * (to - from)) / (high - low);
+  }
+  const rate = (last[1] - knots[0]![1]) / worked;
+  return last[0] + (target - last[1]) / rate;
+}

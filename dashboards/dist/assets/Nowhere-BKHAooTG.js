@@ -1,1 +1,0 @@
-import{B as e,E as t,K as n,U as r,Y as i,f as a,it as o,st as s}from"./index-D4LLSMZP.js";var c={class:`nowhere`},l={href:`/`},u=a(n({__name:`Nowhere`,setup(n){return(n,a)=>(i(),r(`main`,c,[e(`h1`,null,s(o(t)(`page.nowhere`)),1),e(`a`,l,s(o(t)(`page.home`)),1)]))}}),[[`__scopeId`,`data-v-dc084595`]]);export{u as default};
