@@ -41,7 +41,10 @@ WINDOW_SECONDS_MIN = 1.0  # tasks shorter than this solve none
 
 @dataclass(frozen=True, slots=True)
 class Task:
-    """One lane's part of a round: where to begin, its random numbers, and its tries or its seconds."""
+    """One lane's part of a round: where to begin, its random numbers, and its tries or its seconds.
+
+    `on_cpu`: seconds this process works, not seconds that pass.
+    """
 
     state: State
     with_supply: bool
@@ -49,6 +52,11 @@ class Task:
     heat: Heat
     tries: int | None = None
     seconds: float = 0.0
+    on_cpu: bool = False
+
+    def now(self) -> float:
+        """Seconds by the task's clock."""
+        return time.process_time() if self.on_cpu else time.monotonic()
 
     @property
     def windows(self) -> int:
@@ -86,7 +94,7 @@ class Bench:
         desk = self.desk(task.with_supply)
         desk.load(task.state)
         desk.settle_draws()
-        began, done = time.monotonic(), [0]
+        began, done = task.now(), [0]
 
         def spent(tries: int, best: Number, state: State) -> float:
             done[0] = tries
@@ -94,7 +102,7 @@ class Bench:
                 return 1.0
             if task.tries is not None:
                 return tries / max(1, task.tries - task.windows * WINDOW_TRIES)
-            return (time.monotonic() - began) / max(1e-9, task.seconds * (1 - WINDOW_SHARE))
+            return (task.now() - began) / max(1e-9, task.seconds * (1 - WINDOW_SHARE))
 
         random = Random(task.seed)
         _, state = anneal(desk, random, task.heat, spent)
@@ -111,7 +119,7 @@ class Bench:
             return False
         if task.tries is not None:
             return solved < task.windows
-        return task.seconds >= WINDOW_SECONDS_MIN and time.monotonic() - began < task.seconds
+        return task.seconds >= WINDOW_SECONDS_MIN and task.now() - began < task.seconds
 
     def _solve_window(self, desk: Desk, random: Random) -> None:
         from scheduler import windows  # takes half a second to load, which short runs need not pay
@@ -180,7 +188,8 @@ class _Other:
         """The result of the task given; None when the process is gone, or late by the time the task has."""
         if self.pipe is None:
             return None
-        limit = wait_s if wait_s is not None else None if task.tries is not None else LATE_S
+        unhurried = task.tries is not None or task.on_cpu
+        limit = wait_s if wait_s is not None else None if unhurried else LATE_S
         try:
             if self.pipe.poll(limit):
                 result = self.pipe.recv()

@@ -34,7 +34,7 @@ Window = dict[int, tuple[int, int]]  # line -> (first place, place after the las
 
 def improve(desk: Desk, window: Window, deterministic_time: float, seed: int) -> bool:
     """Put the lots of a window in a better order; True if that was found and kept."""
-    proposal = _Model(desk, window).solve(deterministic_time, seed)
+    proposal = Model(desk, window).solve(deterministic_time, seed)
     if proposal is None:
         return False
     changes: list[Change] = []
@@ -93,7 +93,7 @@ class _Tables:
     begins: dict[int, Any] = field(default_factory=dict)  # lot -> axis minute
 
 
-class _Model:
+class Model:
     """One window as optional intervals and a circuit for each line."""
 
     def __init__(self, desk: Desk, window: Window) -> None:
@@ -109,15 +109,8 @@ class _Model:
 
     def solve(self, deterministic_time: float, seed: int) -> dict[int, list[int]] | None:
         """New lots in order for each line of the window; None: nothing found."""
-        if any(self.board.end[lot] == FAR for lot in self.free) or not self._place_all():
+        if not self.build():
             return None
-        self._precedence()
-        self._tardiness()
-        for line in self.window:
-            self._order_line(line)
-        self.model.minimize(sum(self.cost))
-        for variable, value in self.hints:
-            self.model.add_hint(variable, value)
         solver = cp_model.CpSolver()
         parameters = solver.parameters
         parameters.num_workers, parameters.random_seed = 1, seed
@@ -125,6 +118,23 @@ class _Model:
         parameters.symmetry_level, parameters.cp_model_probing_level, parameters.max_presolve_iterations = 0, 0, 1
         if solver.solve(self.model) not in {cp_model.OPTIMAL, cp_model.FEASIBLE}:
             return None
+        return self.sequences(solver)
+
+    def build(self) -> bool:
+        """Write the model down, with what is on the desk as a hint; False: a lot has no place in it."""
+        if any(self.board.end[lot] == FAR for lot in self.free) or not self._place_all():
+            return False
+        self._precedence()
+        self._tardiness()
+        for line in self.window:
+            self._order_line(line)
+        self.model.minimize(sum(self.cost))
+        for variable, value in self.hints:
+            self.model.add_hint(variable, value)
+        return True
+
+    def sequences(self, solver: cp_model.CpSolver) -> dict[int, list[int]]:
+        """What a solver has found, as lots in order by line."""
         return {line: self._sequence(solver, tables) for line, tables in self.lines.items()}
 
     def _sequence(self, solver: cp_model.CpSolver, tables: _Tables) -> list[int]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import platform
+import resource
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from importlib.metadata import version
@@ -15,7 +16,7 @@ _VERSIONS = ("takt-mes", "psycopg", "paho-mqtt", "asyncua", "msgspec", "ortools"
 
 @dataclass(frozen=True, slots=True)
 class Measure:
-    """A figure of `n` observations; percentiles where single observations were timed."""
+    """A figure of `n` observations; percentiles where single ones were timed, the worst where it is their median."""
 
     value: float
     unit: str
@@ -23,6 +24,7 @@ class Measure:
     p50: float | None = None
     p95: float | None = None
     p99: float | None = None
+    worst: float | None = None
 
 
 @dataclass(slots=True)
@@ -88,6 +90,11 @@ def rss_mb(pid: int) -> float:
     """Memory a process has in RAM."""
     pages = int(Path(f"/proc/{pid}/statm").read_text().split()[1])
     return round(pages * os.sysconf("SC_PAGE_SIZE") / 1e6, 1)
+
+
+def peak_mb() -> float:
+    """The most memory this process has had in RAM."""
+    return round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1000, 1)
 
 
 def _without_none(facts: dict[str, Any]) -> dict[str, Any]:

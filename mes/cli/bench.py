@@ -45,15 +45,38 @@ def query(
     _measure(lambda settings: run(settings, days=days), as_json=as_json)
 
 
+@group.command()
+def plan(
+    *,
+    sets: Annotated[
+        list[str] | None, typer.Option("--set", help="One of the sets, as often as wanted; else all.")
+    ] = None,
+    seeds: Annotated[int, typer.Option(help="Random numbers tried: median and worst are told.", min=1)] = 5,
+    instances: Annotated[Path | None, typer.Option(help="Folder of published problems.", exists=True)] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Plans of generated plants and published problems against their bars, beside a rule, CP-SAT and PyJobShop."""
+    from mes.bench.plan import run
+
+    _show(run(sets or (), seeds=seeds, instances=instances, say=lambda text: typer.echo(text, err=True)), as_json)
+
+
 def _measure(run: Callable[[Settings], Result], *, as_json: bool) -> None:
     with _servers() as settings:
-        result = run(settings).as_json()
+        result = run(settings)
+    _show(result, as_json)
+
+
+def _show(measured: Result, as_json: bool) -> None:
+    result = measured.as_json()
     if as_json:
         print(json.dumps(result, ensure_ascii=False))
         return
     for name, measure in result["measures"].items():
-        spread = "".join(f"  {p} {measure[p]}" for p in ("p50", "p95", "p99") if p in measure)
+        spread = "".join(f"  {p} {measure[p]}" for p in ("p50", "p95", "p99", "worst") if p in measure)
         print(f"{name:28} {measure['value']:>12} {measure['unit']}{spread}")
+    for name, peers in result["peers"].items():
+        print(f"{name}: " + ", ".join(f"{peer} {figure}" for peer, figure in peers.items()))
     for name, ratio in result["ratios"].items():
         print(f"{name:28} {ratio:>12} x")
     for note in result["notes"]:

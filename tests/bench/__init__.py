@@ -1,0 +1,1 @@
+"""Tests of the benches' own parts: plants, published problems, rivals."""
