@@ -14,10 +14,23 @@ import uvicorn
 from fastapi import APIRouter, FastAPI
 
 from api import contract, errors, health, metrics
-from api.deps import CONNECTION_S_MAX, CONNECTIONS_MAX, House
+from api.deps import CONNECTION_S_MAX, CONNECTIONS_MAX, CONNECTIONS_SPARE, House
 from api.limits import Headers
 from api.live import stream
-from api.routes import access, exchange, floor, material, order, plan, plant, product, sample, session, tracking
+from api.routes import (
+    access,
+    exchange,
+    floor,
+    material,
+    order,
+    plan,
+    plant,
+    product,
+    sales_order,
+    sample,
+    session,
+    tracking,
+)
 from api.security.guard import Doorkeeper
 from api.wire import RawPath
 from dashboards.serve import mount as mount_screens
@@ -32,6 +45,7 @@ ROUTERS: tuple[APIRouter, ...] = (
     plant.router,
     product.router,
     order.router,
+    sales_order.router,
     plan.router,
     floor.router,
     tracking.router,
@@ -52,9 +66,11 @@ def create(settings: Settings) -> FastAPI:
 
     @asynccontextmanager
     async def life(app: FastAPI) -> AsyncIterator[None]:
-        pool = open_pool(settings.database_url, name="takt api", size_max=CONNECTIONS_MAX)
+        pool = open_pool(settings.database_url, name="takt api", size_max=CONNECTIONS_MAX + CONNECTIONS_SPARE)
         pool.timeout = CONNECTION_S_MAX
-        app.state.house = House(settings, pool, Doorkeeper(pool, visitor=settings.demo))
+        app.state.house = House(
+            settings, pool, Doorkeeper(pool, visitor=settings.demo), leaving=lambda: bool(app.state.leaving())
+        )
         app.state.hub = stream.open_hub(settings, pool, app.state.leaving)
         app.state.hub.start()
         try:

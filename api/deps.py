@@ -36,13 +36,15 @@ from mes.actions.record import Deed
 from mes.clock import Clock
 from mes.domain.access import Caller, Permission
 from mes.domain.plant import Plant
-from mes.errors import NotFoundError, UnauthenticatedError, UnavailableError
+from mes.errors import Fault, NotFoundError, UnauthenticatedError, UnavailableError
 from mes.settings import Settings
 from mes.store.house import load_clock
 from mes.store.pool import AWAY, RETRYABLE, Connection, Pool, snapshot, transaction
 
 TRIES_MAX = 3
 CONNECTIONS_MAX = 10
+CONNECTIONS_SPARE = 2
+"""Beside those of requests, for what is written whatever becomes of a request."""
 CONNECTION_S_MAX = 3.0
 PLACE_S_MAX = 5.0
 STREAM_ASKED_AGAIN_S = 20.0
@@ -56,11 +58,17 @@ class House:
     pool: Pool
     doorkeeper: guard.Doorkeeper
     buckets: limits.Buckets = field(default_factory=limits.Buckets)
-    failed_names: BackOff = field(default_factory=lambda: BackOff(free=5))
-    failed_addresses: BackOff = field(default_factory=lambda: BackOff(free=30))
     schema_is_current: bool = False
+    failed_names: BackOff = field(init=False)
+    """By name and address together, so that a stranger elsewhere keeps nobody out."""
+    failed_addresses: BackOff = field(init=False)
+    leaving: Callable[[], bool] = lambda: False
     _clock: Clock | None = None
     _places: CapacityLimiter | None = None
+
+    def __post_init__(self) -> None:
+        self.failed_names = BackOff(self.pool, "name", free=5)
+        self.failed_addresses = BackOff(self.pool, "address", free=30)
 
     @asynccontextmanager
     async def place(self) -> AsyncIterator[None]:
@@ -127,6 +135,10 @@ class Visit:
         lines = self.lines
         return lines is None or line in lines
 
+    def leaving(self) -> bool:
+        """Whether this process is about to end: whoever waits is answered now."""
+        return self.house.leaving()
+
     def require_line(self, line: str, what: str) -> None:
         """Another line's things are not there. Raises NotFoundError."""
         if not self.sees(line):
@@ -169,18 +181,23 @@ Visiting = Annotated[Visit, Depends(_visit)]
 """For a route with `holds="nothing"`."""
 
 
+def _too_large() -> TooLargeError:
+    fault = Fault("", "too_large", f"has at most {limits.BODY_BYTES_MAX} bytes")
+    return TooLargeError(f"A body has at most {limits.BODY_BYTES_MAX} bytes", faults=(fault,))
+
+
 async def _whole_body(request: Request) -> bytes:
     """The body, refused as soon as it is too large."""
     said = request.headers.get("content-length", "")
     if said.isdecimal() and int(said) > limits.BODY_BYTES_MAX:
-        raise TooLargeError(f"A body has at most {limits.BODY_BYTES_MAX} bytes")
+        raise _too_large()
     chunks: list[bytes] = []
     left = limits.BODY_BYTES_MAX
     async for chunk in request.stream():
         chunks.append(chunk)
         left -= len(chunk)
         if left < 0:
-            raise TooLargeError(f"A body has at most {limits.BODY_BYTES_MAX} bytes")
+            raise _too_large()
     return b"".join(chunks)
 
 
@@ -281,7 +298,8 @@ class Door(APIRoute):
         if kind.startswith("application/") and kind.endswith("+json"):
             kind = "application/json"
         if kind not in self.kinds:
-            raise UnsupportedError(f"Send {' or '.join(self.kinds)}")
+            fault = Fault("header/Content-Type", "media_type", f"is {' or '.join(self.kinds)}")
+            raise UnsupportedError(f"A body here is {' or '.join(self.kinds)}", faults=(fault,))
         if kind != "application/json":
             request._headers = Headers({**request.headers, "content-type": "application/json"})
         return kind

@@ -85,6 +85,21 @@ STATUS: dict[type[Exception], int] = {
     SetupError: 500,
     UnavailableError: 503,
 }
+REMEDY: dict[type[Exception], str] = {
+    BodyError: "Mend the body and send it again; nothing was stored.",
+    ForbiddenError: "Ask an administrator for the right, or use the key of the system it belongs to.",
+    NotFoundError: "Check the address; a code in it is percent-encoded.",
+    SlowBodyError: "Send it again in one go.",
+    ConflictError: "Read what stands now and decide anew; nothing was stored.",
+    GoneError: "Read on from what is still kept.",
+    PreconditionError: "Send the change with the ETag that stands now; nothing was stored.",
+    TooLargeError: "Send it in smaller parts; nothing was stored.",
+    UnsupportedError: "Set Content-Type to what the body is.",
+    InputError: "Mend what `errors` names and send it again; nothing was stored.",
+    TooManyError: "Wait as long as Retry-After says.",
+    UnavailableError: "Try again in a moment.",
+}
+"""The way out where an error names none of its own."""
 RETRY_AFTER_S = 2
 
 
@@ -111,6 +126,11 @@ class Problem(BaseModel):
 def status_of(error: Exception) -> int:
     """The status of an error: that of the nearest class in the table."""
     return next((STATUS[kind] for kind in type(error).__mro__ if kind in STATUS), 500)
+
+
+def remedy_of(error: MesError) -> str:
+    """The way out of an error: its own, else that of the nearest class in the table."""
+    return error.remedy or next((REMEDY[kind] for kind in type(error).__mro__ if kind in REMEDY), "")
 
 
 def problem(
@@ -146,7 +166,7 @@ def problem_of(error: MesError) -> JSONResponse:
         headers["WWW-Authenticate"] = "Bearer"
     if error.retryable:
         headers["Retry-After"] = str(error.facts.get("retry_after_s", RETRY_AFTER_S))
-    detail = f"{error.detail.rstrip('.')}. {error.remedy}".strip()
+    detail = f"{error.detail.rstrip('.')}. {remedy_of(error)}".strip()
     return problem(
         status, error.code, detail, retryable=error.retryable, faults=error.faults, facts=error.facts, headers=headers
     )
@@ -178,9 +198,9 @@ async def _on_http(request: Request, error: Exception) -> JSONResponse:
     status = error.status_code
     code = {404: "not_found", 405: "method", 413: "too_large"}.get(status, "invalid" if status < 500 else "error")
     sentence = {
-        404: f"There is nothing at {request.url.path}",
-        405: f"{request.method} is not possible at {request.url.path}",
-        413: "The body is larger than is taken here",
+        404: f"There is nothing at {request.url.path}. Look the address up at /docs.",
+        405: f"{request.method} is not possible at {request.url.path}. Look the address up at /docs.",
+        413: f"The body is larger than is taken here. {REMEDY[TooLargeError]}",
     }.get(status, str(error.detail))
     return problem(status, code, sentence, headers=dict(error.headers or {}))
 

@@ -19,7 +19,7 @@ from starlette.convertors import Convertor, register_url_convertor
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from api.errors import BodyError, PreconditionError
-from mes.errors import Fault, InputError
+from mes.errors import Fault, InputError, pointed
 
 DEPTH_MAX = 32
 PAGE_MAX = 1000
@@ -38,13 +38,12 @@ def read_json(body: bytes) -> Any:
     except RecursionError:
         raise _too_deep() from None
     except UnicodeDecodeError:
-        raise BodyError("The body is not UTF-8", code="json_invalid") from None
+        raise _unreadable("json_invalid", "is not UTF-8") from None
     except json.JSONDecodeError as error:
-        raise BodyError(
-            f"The body is not JSON: {error.msg} at line {error.lineno}, column {error.colno}", code="json_invalid"
-        ) from None
+        where = f"at line {error.lineno}, column {error.colno}"
+        raise _unreadable("json_invalid", f"is not JSON: {error.msg} {where}") from None
     except ValueError as error:
-        raise BodyError(f"The body is not JSON: {error}", code="json_invalid") from None
+        raise _unreadable("json_invalid", f"is not JSON: {error}") from None
     _check(value, "", 0)
     return value
 
@@ -56,7 +55,7 @@ def read_msgpack(body: bytes) -> Any:
     except RecursionError:
         raise _too_deep() from None
     except (msgspec.DecodeError, UnicodeDecodeError, ValueError, TypeError) as error:
-        raise BodyError(f"The body is not MessagePack: {error}", code="msgpack_invalid") from None
+        raise _unreadable("msgpack_invalid", f"is not MessagePack: {error}") from None
     _check(value, "", 0)
     return value
 
@@ -69,8 +68,13 @@ def _no_constant(word: str) -> Any:
     raise ValueError(f"{word} is no number of JSON")
 
 
+def _unreadable(code: str, why: str) -> BodyError:
+    """The body as a whole is at fault: the empty JSON pointer names all of it."""
+    return BodyError(f"The body {why}", code=code, faults=(Fault("", code, why),))
+
+
 def _too_deep() -> BodyError:
-    return BodyError(f"The body is nested deeper than {DEPTH_MAX} levels", code="too_deep")
+    return _unreadable("too_deep", f"is nested deeper than {DEPTH_MAX} levels")
 
 
 def _check(value: Any, pointer: str, depth: int) -> None:
@@ -86,7 +90,7 @@ def _check(value: Any, pointer: str, depth: int) -> None:
         for key, item in value.items() if isinstance(value, dict) else enumerate(value):
             if isinstance(value, dict):
                 _check_key(key, pointer, depth)
-            _check(item, f"{pointer}/{key}", depth + 1)
+            _check(item, f"{pointer}/{pointed(key)}", depth + 1)
     elif isinstance(value, bytes | msgspec.msgpack.Ext):
         raise BodyError("A value is of no kind that is read here", faults=(Fault(pointer, "kind", "is bytes"),))
 

@@ -23,6 +23,11 @@ class Fault:
         return f"{self.pointer}: {self.detail}" if self.pointer else self.detail
 
 
+def pointed(name: object) -> str:
+    """A name as a part of a JSON pointer (RFC 6901)."""
+    return str(name).replace("~", "~0").replace("/", "~1")
+
+
 class MesError(Exception):
     """Something went wrong."""
 

@@ -28,10 +28,11 @@ from mes.settings import Settings
 from mes.store.access import drop_answers
 from mes.store.audit import chain_audit
 from mes.store.bell import Ear, Room, ring
-from mes.store.exchange import number_outbox
+from mes.store.exchange import drop_reads, end_feed, number_outbox
 from mes.store.house import load_clock, release_lease, take_lease
 from mes.store.pool import AWAY, Connection, Pool, open_pool, transaction
 from mes.store.retention import drop_samples
+from mes.store.sign_in import drop_failures
 
 DUTY = "sequencer"
 ROOMS: tuple[Room, ...] = ("exchange", "plant")
@@ -42,6 +43,8 @@ AWAY_S = 1.0
 SIGNALS_KEPT_DAYS = 90
 VALUES_KEPT_DAYS = 7
 ANSWERS_KEPT_HOURS = 48
+FAILURES_KEPT_HOURS = 24
+EVENTS_KEPT_DAYS = 90
 
 log = structlog.get_logger(__name__)
 
@@ -144,8 +147,11 @@ class Worker:
         dropped = drop_samples(conn, "signal_sample", now - timedelta(days=SIGNALS_KEPT_DAYS))
         dropped += drop_samples(conn, "value_sample", now - timedelta(days=_values_kept_days(_plant(conn, now))))
         answers = drop_answers(conn, wall() - timedelta(hours=ANSWERS_KEPT_HOURS))
-        if dropped or answers:
-            log.info("forgot", chunks=dropped, answers=answers)
+        events = end_feed(conn, wall() - timedelta(days=EVENTS_KEPT_DAYS))
+        drop_reads(conn, now - timedelta(days=EVENTS_KEPT_DAYS))
+        drop_failures(conn, before=wall() - timedelta(hours=FAILURES_KEPT_HOURS))
+        if dropped or answers or events:
+            log.info("forgot", chunks=dropped, answers=answers, events=events)
 
     def _let_go(self) -> None:
         if self._holds:

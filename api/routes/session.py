@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Annotated
@@ -17,7 +19,7 @@ from mes import clock
 from mes.actions import access as actions
 from mes.actions.access import sha256
 from mes.domain.access import Role
-from mes.errors import InputError, UnauthenticatedError
+from mes.errors import NotFoundError, UnauthenticatedError
 from mes.store import access as store
 
 router = APIRouter(prefix="/api/v1", route_class=Door, tags=["session"])
@@ -94,20 +96,23 @@ def _session(visit: Visit) -> SessionDocument:
 @router.post("/login", status_code=204, **needs("public", holds="nothing", keeps="nothing"))
 def post_login(body: Credentials, request: Request, visit: Visiting, response: Response) -> None:
     """Sign in; the session comes as a cookie. A wrong name and a wrong password look the same."""
-    who = f"{body.name.casefold()}|{visit.address}"
-    visit.house.failed_names.check(who)
+    who = f"{body.name}|{visit.address}"
     visit.house.failed_addresses.check(visit.address)
+    visit.house.failed_names.failed(who)
     with visit.house.snapshot() as conn:
         person = store.find_person(conn, body.name)
     usable = person is not None and person.disabled_at is None
     right = login.verify_password(person.password_hash if person and usable else None, body.password)
     if person is None or not right:
-        visit.house.failed_names.failed(who)
         visit.house.failed_addresses.failed(visit.address)
         _log.warning("sign_in_refused", address=visit.address)
-        raise UnauthenticatedError("The name or the password is wrong", code="wrong_credentials")
-    visit.house.failed_names.succeeded(who)
+        raise UnauthenticatedError(
+            "The name or the password is wrong",
+            remedy="Try again, or ask an administrator for a new link.",
+            code="wrong_credentials",
+        )
     renewed = login.hash_password(body.password) if login.outdated(person.password_hash or "") else None
+    visit.house.failed_names.succeeded(who)
     with visit.house.transaction() as conn:
         if renewed:
             store.set_password(conn, person.id, renewed)
@@ -131,18 +136,20 @@ def post_acceptance(body: Acceptance, request: Request, visit: Visiting, respons
     """Use a one-time link: set one's password and be signed in."""
     visit.house.failed_addresses.check(visit.address)
     hashed = login.hash_password(body.password)
+    with _guessing(visit), visit.house.transaction() as conn:
+        person = actions.accept_invite(conn, visit.at, token=body.token, password=body.password, password_hash=hashed)
+        token = login.begin_session(conn, person.id, request.cookies.get(login.COOKIE))
+    _set_cookie(response, request, login.COOKIE, token, strict=False)
+
+
+@contextmanager
+def _guessing(visit: Visit) -> Iterator[None]:
+    """Hold a code that opens nothing against the address it came from."""
     try:
-        with visit.house.transaction() as conn:
-            person = actions.accept_invite(
-                conn, visit.at, token=body.token, password=body.password, password_hash=hashed
-            )
-            token = login.begin_session(conn, person.id, request.cookies.get(login.COOKIE))
-    except InputError:
-        raise
-    except Exception:
+        yield
+    except NotFoundError:
         visit.house.failed_addresses.failed(visit.address)
         raise
-    _set_cookie(response, request, login.COOKIE, token, strict=False)
 
 
 def _set_cookie(response: Response, request: Request, name: str, value: str, *, strict: bool) -> None:
@@ -179,11 +186,7 @@ class Enrolled:
 def post_enrol(body: EnrolDocument, request: Request, visit: Visiting, response: Response) -> Enrolled:
     """Make this device a terminal."""
     visit.house.failed_addresses.check(visit.address)
-    try:
-        with visit.house.transaction() as conn:
-            code, token = actions.enrol_kiosk(conn, visit.at, body.enrolment)
-    except Exception:
-        visit.house.failed_addresses.failed(visit.address)
-        raise
+    with _guessing(visit), visit.house.transaction() as conn:
+        code, token = actions.enrol_kiosk(conn, visit.at, body.enrolment)
     _set_cookie(response, request, kiosks.COOKIE, token, strict=True)
     return Enrolled(code, token)

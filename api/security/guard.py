@@ -31,6 +31,8 @@ Keeps = Literal["answer", "fact", "nothing"]
 REMEMBERED_S = 2.0
 REMEMBERED_MAX = 10_000
 CHANGING = frozenset({"POST", "PUT", "PATCH", "DELETE"})
+PROXIED = frozenset({"forwarded", "via", "x-real-ip", "x-client-ip", "true-client-ip", "cf-connecting-ip"})
+"""Headers that say a request came through somebody; so does every `X-Forwarded-...`."""
 VISITOR = Caller(by="person:demo", name="demo", grants=(Grant("planner"), Grant("line_lead")))
 
 
@@ -87,7 +89,7 @@ class Doorkeeper:
             if found is not None:
                 return self._remember(token, replace(found, by_cookie=not by_bearer))
         if by_bearer:
-            raise UnauthenticatedError("This key is unknown, revoked or over")
+            raise UnauthenticatedError("This key is unknown, revoked or over", remedy="Send a key that is in force.")
         return self._stranger(request)
 
     def _stranger(self, request: Request) -> Caller:
@@ -141,7 +143,7 @@ def _check_origin(request: Request) -> None:
     if origin is None:
         if request.headers.get("sec-fetch-site", "same-origin") in ("same-origin", "none"):
             return
-    elif urlsplit(origin).netloc == request.headers.get("host"):
+    elif _place_of(origin) == request.headers.get("host"):
         return
     raise ForbiddenError("This came from a page of another site")
 
@@ -149,9 +151,25 @@ def _check_origin(request: Request) -> None:
 def on_this_machine(request: Request) -> bool:
     """Whether a request was made on this machine, to this machine, not through a proxy or a foreign name."""
     client = request.client.host if request.client else ""
-    host = urlsplit(f"//{request.headers.get('host', '')}").hostname or ""
-    forwarded = any(name in request.headers for name in ("x-forwarded-for", "forwarded", "x-real-ip"))
+    host = _host_of(request.headers.get("host", ""))
+    forwarded = any(name in PROXIED or name.startswith("x-forwarded") for name in request.headers)
     return _is_loopback(client) and (host == "localhost" or _is_loopback(host)) and not forwarded
+
+
+def _place_of(origin: str) -> str:
+    """Host and port of an origin; empty where it names none."""
+    try:
+        return urlsplit(origin).netloc
+    except ValueError:
+        return ""
+
+
+def _host_of(host: str) -> str:
+    """The name in a Host header; empty where it is none."""
+    try:
+        return urlsplit(f"//{host}").hostname or ""
+    except ValueError:
+        return ""
 
 
 def _is_loopback(address: str) -> bool:

@@ -2,17 +2,16 @@
 
 A wrong name and a wrong password take the same time and get the same answer. Hashing runs on worker threads, two at
 once, with a short queue. Who fails often waits longer each time, by name and address; an address that fails for many
-names waits too. Sessions are random tokens of which only the hash is kept; they end when unused, when old, at sign-out
-and when an administrator says so.
+names waits too; all of it stands in the database, for every process. Sessions are random tokens of which only the hash
+is kept; they end when unused, when old, at sign-out and when an administrator says so.
 """
 
 from __future__ import annotations
 
 import secrets
 import threading
-from collections import OrderedDict
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
@@ -21,13 +20,15 @@ from mes import clock
 from mes.actions.access import SECRET_BYTES, sha256
 from mes.domain.access import Caller
 from mes.errors import TooManyError
-from mes.store import access
-from mes.store.pool import Connection
+from mes.store import access, sign_in
+from mes.store.house import hold_name
+from mes.store.pool import Connection, Pool, snapshot, transaction
 
 COOKIE = "takt_session"
 IDLE_MAX = timedelta(minutes=60)
 SESSION_MAX = timedelta(hours=12)
 SEEN_EVERY = timedelta(minutes=1)
+FORGOTTEN_AFTER = timedelta(days=1)
 HASHES_AT_ONCE = 2
 HASHES_WAITING_MAX = 8
 
@@ -80,49 +81,51 @@ class _Slot:
 
 
 # ------------------------------------------------------------------ back-off
-@dataclass(slots=True)
-class _Failures:
-    count: int = 0
-    until: float = 0.0
-
-
+@dataclass(frozen=True, slots=True)
 class BackOff:
-    """How long somebody who failed has to wait; forgets the ones seen longest ago. Machine time, per process.
+    """How long somebody who failed has to wait, the same in every process of the house.
 
-    `free` failures cost nothing; then 1 s, 2 s, 4 s ... up to `wait_s_max`.
+    `free` failures cost nothing; then 1 s, 2 s, 4 s ... up to `wait_s_max`. A day after the last one all is forgotten.
+    Each word to it is a transaction of its own: a failure is held against somebody whatever becomes of the request.
     """
 
-    def __init__(self, *, free: int, wait_s_max: float = 900.0, kept_max: int = 10_000) -> None:
-        self._free = free
-        self._wait_s_max = wait_s_max
-        self._kept_max = kept_max
-        self._failures: OrderedDict[str, _Failures] = OrderedDict()
-        self._lock = threading.Lock()
+    pool: Pool
+    kind: str
+    free: int
+    wait_s_max: float = 900.0
 
     def check(self, who: str) -> None:
         """Refuse while `who` has to wait. Raises TooManyError with `retry_after_s`."""
-        with self._lock:
-            failures = self._failures.get(who)
-            wait_s = 0.0 if failures is None else failures.until - clock.mono()
-        if wait_s > 0:
-            raise TooManyError(facts={"retry_after_s": int(wait_s) + 1})
+        with snapshot(self.pool) as conn:
+            self._check(sign_in.find_failures(conn, self._key(who)), clock.wall())
 
     def failed(self, who: str) -> None:
-        """Note a failure."""
-        with self._lock:
-            failures = self._failures.setdefault(who, _Failures())
-            self._failures.move_to_end(who)
-            failures.count += 1
-            over = failures.count - self._free
-            if over >= 0:
-                failures.until = clock.mono() + min(self._wait_s_max, 2.0 ** min(over, 20))
-            while len(self._failures) > self._kept_max:
-                self._failures.popitem(last=False)
+        """Note a failure. Noted before a secret is looked at, it also counts tries at one moment.
+
+        Raises TooManyError with `retry_after_s` while `who` has to wait anyway.
+        """
+        now, key = clock.wall(), self._key(who)
+        with transaction(self.pool) as conn:
+            hold_name(conn, "sign-in", key)
+            known = sign_in.find_failures(conn, key)
+            self._check(known, now)
+            count = known.count + 1 if known and now - known.failed_at < FORGOTTEN_AFTER else 1
+            over = count - self.free
+            wait_s = min(self.wait_s_max, 2.0 ** min(over, 20)) if over >= 0 else 0.0
+            sign_in.save_failures(conn, key, sign_in.Failures(count, now, now + timedelta(seconds=wait_s)))
 
     def succeeded(self, who: str) -> None:
         """Forget the failures of `who`."""
-        with self._lock:
-            self._failures.pop(who, None)
+        with transaction(self.pool) as conn:
+            sign_in.drop_failures(conn, who_sha256=self._key(who))
+
+    def _key(self, who: str) -> str:
+        return sha256(f"{self.kind}|{who.casefold()}")
+
+    def _check(self, known: sign_in.Failures | None, now: datetime) -> None:
+        wait_s = 0.0 if known is None else (known.wait_until - now).total_seconds()
+        if wait_s > 0:
+            raise TooManyError(facts={"retry_after_s": int(wait_s) + 1})
 
 
 # ------------------------------------------------------------------ sessions

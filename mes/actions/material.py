@@ -52,9 +52,16 @@ def state_stock(conn: Connection, deed: Deed, statement: StockStatement, plant: 
     _check_age(conn, statement)
     known = {(row.item, row.lot): row for row in store.list_statement(conn, location, statement.as_of)}
     fresh = [row for row in rows if (row.item, row.lot) not in known]
-    if any(known.get((row.item, row.lot), row) != row for row in rows):
+    otherwise = tuple(
+        Fault(f"/lines/{index}", "stated", f"{row.item} at this instant was stated otherwise")
+        for index, row in enumerate(rows)
+        if known.get((row.item, row.lot), row) != row
+    )
+    if otherwise:
         raise ConflictError(
-            f"Stock of {location} at this instant was stated otherwise", remedy="State it anew with a later as_of."
+            f"Stock of {location} at this instant was stated otherwise",
+            remedy="State it anew with a later as_of.",
+            faults=otherwise,
         )
     version = f"{location}@{statement.as_of.isoformat()}"
     if not fresh:

@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, replace
 from datetime import datetime
+from typing import Any
 
 from mes.actions.access import require_system
 from mes.actions.record import Deed, Touch, record
-from mes.domain.exchange import content_sha256
+from mes.domain.exchange import content_sha256, plain
 from mes.domain.plant import Plant
 from mes.domain.product import Item, Operation, Release, settled_bom, settled_routing
-from mes.errors import ConflictError, Fault, InputError, NotFoundError
+from mes.errors import ConflictError, Fault, InputError, NotFoundError, pointed
 from mes.store import product as store
 from mes.store.house import hold_name
 from mes.store.pool import Connection
 
+SHOWN_CHARACTERS_MAX = 80
 LOCAL = "local"
 """Whose documents are that people entered here; another system may take them over."""
 
@@ -92,6 +95,7 @@ def accept_release(conn: Connection, deed: Deed, release: Release, plant: Plant 
             raise ConflictError(
                 f"Revision {release.revision} of {release.item} is known with other content",
                 remedy="Send the change as a new revision.",
+                faults=tuple(_changes(kept.release, release)),
                 code="revision_immutable",
             )
         if kept.release == release:
@@ -112,6 +116,31 @@ def version_of(release: Release, sha256: str) -> str:
     """What of a release can change, as its version."""
     life = [release.status, release.effective_from, release.effective_until, release.ext]
     return f"{sha256[:12]}-{content_sha256(life)[:8]}"
+
+
+_KEYS = {"bom": "line_no", "routing": "seq", "documents": "code"}
+
+
+def _changes(before: Release, after: Release) -> Iterator[Fault]:
+    """Where two contents of one revision part; a part's place is that in the order of line_no or seq."""
+    for section, key in _KEYS.items():
+        was = {part[key]: part for part in map(asdict, getattr(before, section))}
+        now = {part[key]: part for part in map(asdict, getattr(after, section))}
+        gone = [f"{key} {name}" for name in was if name not in now]
+        if gone:
+            yield Fault(f"/{section}", "immutable", f"lacks {', '.join(gone)} of the revision")
+        for index, (name, part) in enumerate(now.items()):
+            if name not in was:
+                yield Fault(f"/{section}/{index}", "immutable", f"{key} {name} is not in the revision")
+            else:
+                yield from _changed_fields(f"/{section}/{index}", was[name], part)
+
+
+def _changed_fields(at: str, was: dict[str, Any], now: dict[str, Any]) -> Iterator[Fault]:
+    for key, old in was.items():
+        if old != now[key]:
+            shown = json.dumps(plain(old), ensure_ascii=False)[:SHOWN_CHARACTERS_MAX]
+            yield Fault(f"{at}/{key}", "immutable", f"is {shown} in the revision")
 
 
 def _content(release: Release) -> str:
@@ -159,7 +188,7 @@ def _places(step: Operation) -> Iterator[tuple[str, str, str]]:
     if step.line_group:
         yield "line_group", "line or group", step.line_group
     yield from ((f"lines/{n}", "line or group", name) for n, name in enumerate(step.lines))
-    yield from ((f"seconds_by_line/{name}", "line", name) for name in step.seconds_by_line)
+    yield from ((f"seconds_by_line/{pointed(name)}", "line", name) for name in step.seconds_by_line)
     yield from ((f"resources/{n}", "resource", name) for n, name in enumerate(step.resources))
 
 

@@ -23,13 +23,15 @@ TEXT_CHARACTERS_MAX = 2000
 INT4_MAX = 2**31 - 1
 QUANTITY_MAX = Decimal(10) ** 12
 FIRST_YEAR, LAST_YEAR = 2000, 2199
+NO_CHARACTER = "\ufffd"
+"""What decoding puts in the place of bytes that are no text."""
 STEP = Decimal("0.000001")
 _INSTANT = re.compile(r"^\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d")
 
 
 def _clean(text: str) -> str:
-    if text != text.strip() or not text.isprintable():
-        raise ValueError("has no control characters and no spaces at its ends")
+    if text != text.strip() or not text.isprintable() or NO_CHARACTER in text:
+        raise ValueError("has no control characters, no broken ones, and no spaces at its ends")
     return text
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-from mes.errors import Fault
+from mes.errors import Fault, pointed
 
 CODES = {
     "unexpected_keyword_argument": "unknown_field",
@@ -30,7 +30,7 @@ def _fault(item: Any, within: str | None, document: Any) -> Fault:
     inside = within is None or where == within
     if inside:
         path = list(_fields(path, document, missing=str(item["type"]).startswith("missing")))
-    pointer = "".join(f"/{str(part).replace('~', '~0').replace('/', '~1')}" for part in path)
+    pointer = "".join(f"/{pointed(part)}" for part in path)
     code = CODES.get(item["type"], item["type"])
     sentence = str(item["msg"]).removeprefix("Value error, ")
     name = path[-1] if path else within or "document"

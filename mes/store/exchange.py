@@ -47,20 +47,25 @@ def insert_event(conn: Connection, event: Event, *, at: datetime, wall_at: datet
 
 
 def number_outbox(conn: Connection) -> int:
-    """Give committed events their place in the feed, in id order; how many. Only the holder of the lease calls this.
+    """Give committed events their place in the feed, in id order; how many.
 
     A number given at insert would be visible out of order: a reader could pass it before a slower transaction commits.
+    Only the holder of the lease calls this; should two, the second waits, and then sees what the first has numbered.
     """
-    return conn.execute(
+    conn.execute("select from feed for update")
+    row = conn.execute(
         """
         with fresh as (
             select id, row_number() over (order by id) as place from outbox where seq is null
-        ), last as (
-            select coalesce(max(seq), 0) as seq from outbox
+        ), numbered as (
+            update outbox o set seq = feed.last_seq + fresh.place from fresh, feed where o.id = fresh.id returning o.seq
         )
-        update outbox o set seq = last.seq + fresh.place from fresh, last where o.id = fresh.id
+        update feed set last_seq = (select max(seq) from numbered)
+        where exists (select from numbered)
+        returning (select count(*) from numbered)
         """
-    ).rowcount
+    ).fetchone()
+    return 0 if row is None else int(row[0])
 
 
 def list_events(conn: Connection, *, after: int, types: Sequence[str] | None, limit: int) -> list[OutboxRow]:
@@ -77,10 +82,51 @@ def list_events(conn: Connection, *, after: int, types: Sequence[str] | None, li
 
 
 def feed_bounds(conn: Connection) -> tuple[int, int]:
-    """The oldest and newest cursor still in the feed; (0, 0) when it is empty."""
-    row = conn.execute("select coalesce(min(seq), 0), coalesce(max(seq), 0) from outbox").fetchone()
+    """The cursor before the oldest event that is still handed out, and the newest cursor; equal when there is none."""
+    row = conn.execute("select dropped_through, last_seq from feed").fetchone()
     assert row is not None
     return int(row[0]), int(row[1])
+
+
+PASSING = (
+    "mes.plan.published",
+    "mes.eta.changed",
+    "mes.shortage.changed",
+    "mes.andon.raised",
+    "mes.andon.resolved",
+)  # fmt: skip
+"""Events nothing of ours rests on once they were handed out. The others stay: balances count by their reports, and
+what was told of an order is not told again."""
+
+
+def end_feed(conn: Connection, before: datetime) -> int:
+    """Hand out no more what was written before an instant of machine time; how many events were deleted."""
+    row = conn.execute(
+        """
+        update feed set dropped_through = greatest(dropped_through, coalesce(
+            (select seq - 1 from outbox where seq > dropped_through and wall_at >= %(before)s order by seq limit 1),
+            last_seq))
+        returning dropped_through
+        """,
+        {"before": before},
+    ).fetchone()
+    assert row is not None
+    return conn.execute(
+        "delete from outbox where seq <= %(through)s and type = any(%(passing)s)",
+        {"through": row[0], "passing": list(PASSING)},
+    ).rowcount
+
+
+def drop_reads(conn: Connection, before: datetime) -> int:
+    """Forget how far readers had read before an instant of plant time, but for the last of each; how many rows."""
+    return conn.execute(
+        """
+        delete from feed_read r where r.read_at < %(before)s
+        and exists (select from feed_read n where n.reader = r.reader and n.read_at < %(before)s
+                    and n.through_seq > r.through_seq)
+        """,
+        {"before": before},
+    ).rowcount
 
 
 def note_feed_read(conn: Connection, *, reader: str, through_seq: int, read_at: datetime) -> None:

@@ -91,7 +91,7 @@ class Site:
 
     def caller(self, **headers: str) -> httpx.Client:
         """A client of its own, without cookies of others."""
-        self.clients.append(httpx.Client(base_url=f"{self.url}/api/v1", headers=headers, trust_env=False, timeout=30))
+        self.clients.append(httpx.Client(base_url=f"{self.url}/api/v1", headers=headers, trust_env=False, timeout=60))
         return self.clients[-1]
 
     def close(self) -> None:

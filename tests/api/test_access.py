@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Callable
 from datetime import timedelta
@@ -16,6 +17,7 @@ from mes.actions import access, plant
 from mes.clock import wall
 from mes.domain.access import Grant
 from mes.formats.plant_file import read_plant
+from mes.store.pool import open_pool
 from tests.api.callers import AT, ITEM, PLANT, Site
 
 PASSWORD = "correct horse 9"
@@ -147,9 +149,13 @@ def test_nobody_learns_who_is_there(site: Site) -> None:
     assert replies[0].content == replies[1].content
 
 
-def test_guessing_takes_ever_longer(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
-    """After five failures a name has to wait, known or not, even with the right password; other names need not."""
-    monkeypatch.setattr(login.clock, "mono", lambda: 1000.0)
+def test_guessing_takes_ever_longer(serve: Callable[..., Site], site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    """After five failures a name has to wait, known or not, even with the right password; other names need not.
+
+    So it has at every process of the house.
+    """
+    at = wall()
+    monkeypatch.setattr(login.clock, "wall", lambda: at)
     site.signed_in("wang", Grant("planner"))
     site.signed_in("zhao", Grant("planner"))
     caller = site.caller()
@@ -159,27 +165,50 @@ def test_guessing_takes_ever_longer(site: Site, monkeypatch: pytest.MonkeyPatch)
         assert statuses[-1] == 429
     right = caller.post("/login", json={"name": "wang", "password": PASSWORD})
     assert (right.status_code, int(right.headers["retry-after"]) >= 1) == (429, True)
+    elsewhere = serve().caller().post("/login", json={"name": "WANG", "password": PASSWORD})
+    assert elsewhere.status_code == 429
     assert caller.post("/login", json={"name": "zhao", "password": PASSWORD}).status_code == 204
 
 
-def test_the_wait_doubles_and_ends(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Each further failure doubles the wait up to its limit; success forgets them all."""
-    now = [1000.0]
-    monkeypatch.setattr(login.clock, "mono", lambda: now[0])
-    back_off = login.BackOff(free=2, wait_s_max=8)
-    waits = []
-    for _ in range(7):
-        back_off.failed("wang")
-        try:
+def test_the_wait_doubles_and_ends(database_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each further failure doubles the wait up to its limit; success or a day without forgets them all."""
+    now = [wall()]
+    monkeypatch.setattr(login.clock, "wall", lambda: now[0])
+    with open_pool(database_url, name="test") as pool:
+        back_off = login.BackOff(pool, "test", free=2, wait_s_max=8)
+        waits = []
+        for _ in range(7):
+            back_off.failed("wang")
+            try:
+                back_off.check("Wang")
+                waits.append(0)
+            except login.TooManyError as error:
+                waits.append(error.facts["retry_after_s"] - 1)
+                now[0] += timedelta(seconds=error.facts["retry_after_s"])
+        assert waits == [0, 1, 2, 4, 8, 8, 8]
+        back_off.succeeded("wang")
+        for _ in range(3):
+            back_off.failed("wang")
             back_off.check("wang")
-            waits.append(0)
-        except login.TooManyError as error:
-            waits.append(error.facts["retry_after_s"] - 1)
-            now[0] += error.facts["retry_after_s"]
-    assert waits == [0, 1, 2, 4, 8, 8, 8]
-    back_off.succeeded("wang")
-    back_off.failed("wang")
-    back_off.check("wang")
+            now[0] += login.FORGOTTEN_AFTER
+
+
+def test_guesses_at_one_moment_are_counted(site: Site) -> None:
+    """Twelve wrong passwords at once: no more than the free ones are looked at."""
+    site.signed_in("wang", Grant("planner"))
+    statuses: list[int] = []
+
+    def guess() -> None:
+        reply = site.caller().post("/login", json={"name": "wang", "password": "wrong"})
+        statuses.append(reply.status_code)
+
+    threads = [threading.Thread(target=guess) for _ in range(12)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert set(statuses) <= {401, 429}
+    assert statuses.count(401) <= 5
 
 
 def test_sessions_end_when_unused_old_or_ended(site: Site) -> None:

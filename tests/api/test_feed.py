@@ -2,11 +2,21 @@
 
 from __future__ import annotations
 
+import random
+import threading
+import time
+from datetime import timedelta
+from typing import Any
+
 import httpx
 import psycopg
 
-from mes.store.exchange import number_outbox
-from tests.api.callers import Site, order
+from mes.clock import wall
+from mes.domain.exchange import Event
+from mes.store.exchange import end_feed, insert_event, number_outbox
+from tests.api.callers import Site, order, pointers
+
+PATIENCE_S = 60
 
 
 def tell(site: Site, erp: httpx.Client, numbers: range) -> None:
@@ -43,15 +53,105 @@ def test_unknown_types_are_named(known: httpx.Client) -> None:
 
 
 def test_too_old_a_cursor_is_gone(site: Site, known: httpx.Client) -> None:
-    """Where the feed's beginning was dropped, an older cursor is 410 with the oldest one that can be read."""
+    """Where the feed's beginning is no longer kept, an older cursor is 410 with the oldest one that can be read."""
     tell(site, known, range(4))
     with psycopg.connect(site.database_url) as conn:
-        conn.execute("delete from outbox where seq <= 2")
+        conn.execute("update outbox set wall_at = wall_at - interval '1 year' where seq <= 2")
+        end_feed(conn, wall() - timedelta(days=1))
     gone = known.get("/events", params={"after": 0})
-    assert (gone.status_code, gone.json()["oldest_cursor"]) == (410, 2)
+    assert (gone.status_code, gone.json()["oldest_cursor"], pointers(gone)) == (410, 2, ["query/after"])
     rest = known.get("/events", params={"after": 2}).json()["items"]
     assert [event["sequence"] for event in rest] == [3, 4]
+    assert known.get("/events").json()["items"] == rest
     assert known.get("/events", params={"after": 99}).status_code == 410
+
+
+def test_numbers_are_never_given_twice(site: Site, known: httpx.Client) -> None:
+    """A feed of which nothing is left goes on where it was; what balances rest on is kept though not handed out."""
+    tell(site, known, range(2))
+    with psycopg.connect(site.database_url) as conn:
+        insert_event(conn, Event("mes.plan.published", "plan/1", {}), at=wall(), wall_at=wall())
+        number_outbox(conn)
+        assert end_feed(conn, wall() + timedelta(days=1)) == 1
+    page = known.get("/events").json()
+    assert (page["items"], page["next_cursor"]) == ([], 3)
+    assert site.rows("select count(*) from outbox") == [(2,)]
+    tell(site, known, range(2, 3))
+    assert [event["sequence"] for event in known.get("/events", params={"after": 3}).json()["items"]] == [4]
+
+
+def test_a_reader_may_wait(site: Site, known: httpx.Client) -> None:
+    """A reader at the feed's end is answered when something happens, even when other things happen before."""
+    tell(site, known, range(1))
+    end = known.get("/events").json()["next_cursor"]
+    waiting = {"after": end, "wait": 30, "types": "mes.andon.raised"}
+    answer: list[dict[str, Any]] = []
+    thread = threading.Thread(target=lambda: answer.append(known.get("/events", params=waiting).json()))
+    thread.start()
+    tell(site, site.with_key("erp"), range(1, 2))
+    with psycopg.connect(site.database_url) as conn:
+        insert_event(conn, Event("mes.andon.raised", "andon/1", {}), at=wall(), wall_at=wall())
+        number_outbox(conn)
+    thread.join(60)
+    assert [(event["type"], event["sequence"]) for event in answer[0]["items"]] == [("mes.andon.raised", end + 2)]
+    assert known.get("/events", params={"after": end + 2, "wait": 0.3}).json()["items"] == []
+    assert known.get("/events", params={"wait": 999}).status_code == 422
+
+
+def test_no_event_is_lost_or_doubled_under_concurrent_writers(site: Site, erp: httpx.Client) -> None:
+    """Writers that commit late, out of turn or not at all, two who number, three who read: each sees each once.
+
+    Events of one subject come in the order in which they were committed.
+    """
+    chance = random.Random(20260105)
+    plans = [[(chance.random() < 0.2, chance.random() * 0.01) for _ in range(30)] for _ in range(6)]
+    stopping = threading.Event()
+
+    def write(subject: int) -> None:
+        with psycopg.connect(site.database_url) as conn:
+            for number, (given_up, late_s) in enumerate(plans[subject]):
+                event = Event("mes.eta.changed", f"erp/{subject}", {"number": number})
+                insert_event(conn, event, at=wall(), wall_at=wall())
+                time.sleep(late_s)
+                conn.rollback() if given_up else conn.commit()
+
+    def number_them() -> None:
+        with psycopg.connect(site.database_url) as conn:
+            while not stopping.is_set():
+                number_outbox(conn)
+                conn.commit()
+
+    wanted = [
+        (f"erp/{subject}", number)
+        for subject, plan in enumerate(plans)
+        for number, (given_up, _) in enumerate(plan)
+        if not given_up
+    ]
+
+    def read(found: list[tuple[str, int, int]], reader: httpx.Client) -> None:
+        cursor, until = 0, time.monotonic() + PATIENCE_S
+        while len(found) < len(wanted) and time.monotonic() < until:
+            page = reader.get("/events", params={"after": cursor, "limit": 7, "wait": 1}).json()
+            found += [(event["subject"], event["body"]["number"], event["sequence"]) for event in page["items"]]
+            cursor = page["next_cursor"]
+
+    heard: list[list[tuple[str, int, int]]] = [[], [], []]
+    readers = [threading.Thread(target=read, args=(found, site.with_key("events:read"))) for found in heard]
+    numbering = [threading.Thread(target=number_them) for _ in range(2)]
+    writers = [threading.Thread(target=write, args=(subject,)) for subject in range(6)]
+    for thread in (*readers, *numbering, *writers):
+        thread.start()
+    for thread in (*writers, *readers):
+        thread.join(2 * PATIENCE_S)
+    stopping.set()
+    for thread in numbering:
+        thread.join(PATIENCE_S)
+    for found in heard:
+        assert sorted(found) == sorted(set(found))
+        assert [seq for _, _, seq in found] == list(range(1, len(wanted) + 1))
+        for subject in range(6):
+            told = [number for name, number, _ in found if name == f"erp/{subject}"]
+            assert told == [number for name, number in wanted if name == f"erp/{subject}"]
 
 
 def test_what_a_key_read_is_remembered(site: Site, known: httpx.Client) -> None:

@@ -88,9 +88,9 @@ def url(app: FastAPI) -> Iterator[str]:
 def callers(url: str, database_url: str) -> Iterator[tuple[str, httpx.Client]]:
     """Nobody, and one caller of each role as that role comes in."""
     deed = Deed("test", wall())
-    yield "nobody", httpx.Client(base_url=url, trust_env=False)
+    yield "nobody", httpx.Client(base_url=url, trust_env=False, timeout=60)
     for role in ROLES:
-        client = httpx.Client(base_url=url, trust_env=False, timeout=30)
+        client = httpx.Client(base_url=url, trust_env=False, timeout=60)
         with psycopg.connect(database_url) as conn:
             if role in PERSON_ROLES:
                 token = access.add_person(conn, deed, code=role, name=role, grants=(Grant(role),))

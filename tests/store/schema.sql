@@ -360,6 +360,12 @@ CREATE TABLE public.expected_receipt (
     changed_at timestamp with time zone NOT NULL,
     CONSTRAINT expected_receipt_quantity_check CHECK ((quantity >= (0)::numeric))
 );
+CREATE TABLE public.feed (
+    only_one boolean DEFAULT true NOT NULL,
+    last_seq bigint DEFAULT 0 NOT NULL,
+    dropped_through bigint DEFAULT 0 NOT NULL,
+    CONSTRAINT feed_only_one_check CHECK (only_one)
+);
 CREATE TABLE public.feed_read (
     reader text NOT NULL,
     through_seq bigint NOT NULL,
@@ -920,6 +926,32 @@ CREATE TABLE public.role_grant (
     role text NOT NULL,
     lines text[]
 );
+CREATE TABLE public.sales_order (
+    id bigint NOT NULL,
+    system text NOT NULL,
+    number text NOT NULL,
+    line_no integer NOT NULL,
+    item text NOT NULL,
+    quantity numeric(18,6) NOT NULL,
+    unit text NOT NULL,
+    due_at timestamp with time zone NOT NULL,
+    promised_at timestamp with time zone,
+    customer text NOT NULL,
+    priority integer NOT NULL,
+    ext jsonb DEFAULT '{}'::jsonb NOT NULL,
+    version integer DEFAULT 1 NOT NULL,
+    changed_at timestamp with time zone NOT NULL,
+    CONSTRAINT sales_order_priority_check CHECK (((priority >= 1) AND (priority <= 9))),
+    CONSTRAINT sales_order_quantity_check CHECK ((quantity >= (0)::numeric))
+);
+ALTER TABLE public.sales_order ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME public.sales_order_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
 CREATE TABLE public.session (
     token_sha256 text NOT NULL,
     person_id integer NOT NULL,
@@ -987,6 +1019,12 @@ CREATE VIEW public.shortage_state AS
             ELSE 'projected'::text
         END AS state
    FROM public.shortage s;
+CREATE TABLE public.sign_in_failure (
+    who_sha256 text NOT NULL,
+    count integer NOT NULL,
+    failed_at timestamp with time zone NOT NULL,
+    wait_until timestamp with time zone NOT NULL
+);
 CREATE TABLE public.signal_sample (
     tag_id integer NOT NULL,
     at timestamp with time zone NOT NULL,
@@ -1349,6 +1387,8 @@ ALTER TABLE ONLY public.entry
     ADD CONSTRAINT entry_reverses_key UNIQUE (reverses);
 ALTER TABLE ONLY public.expected_receipt
     ADD CONSTRAINT expected_receipt_pkey PRIMARY KEY (system, number, line_no);
+ALTER TABLE ONLY public.feed
+    ADD CONSTRAINT feed_pkey PRIMARY KEY (only_one);
 ALTER TABLE ONLY public.feed_read
     ADD CONSTRAINT feed_read_pkey PRIMARY KEY (reader, through_seq);
 ALTER TABLE ONLY public.frontier
@@ -1437,6 +1477,10 @@ ALTER TABLE ONLY public.reported_use
     ADD CONSTRAINT reported_use_pkey PRIMARY KEY (report_id, item, location);
 ALTER TABLE ONLY public.role_grant
     ADD CONSTRAINT role_grant_pkey PRIMARY KEY (person_id, role);
+ALTER TABLE ONLY public.sales_order
+    ADD CONSTRAINT sales_order_pkey PRIMARY KEY (id);
+ALTER TABLE ONLY public.sales_order
+    ADD CONSTRAINT sales_order_system_number_line_no_key UNIQUE (system, number, line_no);
 ALTER TABLE ONLY public.session
     ADD CONSTRAINT session_pkey PRIMARY KEY (token_sha256);
 ALTER TABLE ONLY public.shift_count
@@ -1447,6 +1491,8 @@ ALTER TABLE ONLY public.shortage_answer
     ADD CONSTRAINT shortage_answer_pkey PRIMARY KEY (id);
 ALTER TABLE ONLY public.shortage
     ADD CONSTRAINT shortage_pkey PRIMARY KEY (id);
+ALTER TABLE ONLY public.sign_in_failure
+    ADD CONSTRAINT sign_in_failure_pkey PRIMARY KEY (who_sha256);
 ALTER TABLE ONLY public.signal_sample
     ADD CONSTRAINT signal_sample_tag_id_at_h_key UNIQUE (tag_id, at, h);
 ALTER TABLE ONLY public.source_lease
@@ -1501,6 +1547,7 @@ CREATE UNIQUE INDEX plan_expr_idx ON public.plan USING btree ((true)) WHERE (sta
 CREATE UNIQUE INDEX plan_run_expr_idx ON public.plan_run USING btree ((true)) WHERE ((state = 'waiting'::text) AND automatic);
 CREATE INDEX plan_run_id_idx ON public.plan_run USING btree (id) WHERE (state = ANY (ARRAY['waiting'::text, 'running'::text]));
 CREATE INDEX plant_version_in_force_from_id_idx ON public.plant_version USING btree (in_force_from, id);
+CREATE INDEX production_order_expr_idx ON public.production_order USING btree (((customer_order ->> 'number'::text))) WHERE (customer_order IS NOT NULL);
 CREATE INDEX production_report_job_id_idx ON public.production_report USING btree (job_id);
 CREATE INDEX quarantine_source_id_idx ON public.quarantine USING btree (source, id);
 CREATE INDEX reported_use_item_location_idx ON public.reported_use USING btree (item, location);
@@ -1586,6 +1633,8 @@ ALTER TABLE ONLY public.reported_use
     ADD CONSTRAINT reported_use_report_id_fkey FOREIGN KEY (report_id) REFERENCES public.production_report(id);
 ALTER TABLE ONLY public.role_grant
     ADD CONSTRAINT role_grant_person_id_fkey FOREIGN KEY (person_id) REFERENCES public.person(id);
+ALTER TABLE ONLY public.sales_order
+    ADD CONSTRAINT sales_order_item_fkey FOREIGN KEY (item) REFERENCES public.item(code);
 ALTER TABLE ONLY public.session
     ADD CONSTRAINT session_person_id_fkey FOREIGN KEY (person_id) REFERENCES public.person(id);
 ALTER TABLE ONLY public.shortage_answer

@@ -96,6 +96,15 @@ create table session (
 );
 create index on session (person_id);
 
+-- Who failed to sign in and how often, by the hash of name or address. Counted before the secret is looked at, so that
+-- many tries at one moment, in many processes, are many tries.
+create table sign_in_failure (
+    who_sha256 text primary key,
+    count int not null,
+    failed_at timestamptz not null,
+    wait_until timestamptz not null
+);
+
 create table idempotency_key (
     principal text not null,
     key text not null,
@@ -255,6 +264,26 @@ create table order_delivery (
     due_at timestamptz not null,
     primary key (order_id, line_no)
 );
+
+-- A line of a customer's order; production orders name it in customer_order. Quantity 0: no longer wanted.
+create table sales_order (
+    id int8 generated always as identity primary key,
+    system text not null,
+    number text not null,
+    line_no int not null,
+    item text not null references item,
+    quantity numeric(18, 6) not null check (quantity >= 0),
+    unit text not null,
+    due_at timestamptz not null,
+    promised_at timestamptz,
+    customer text not null,
+    priority int not null check (priority between 1 and 9),
+    ext jsonb not null default '{}',
+    version int not null default 1,
+    changed_at timestamptz not null,
+    unique (system, number, line_no)
+);
+create index on production_order ((customer_order ->> 'number')) where customer_order is not null;
 
 -- What others were told an order's completion to be; the newest row of an order stands.
 create table order_eta (
@@ -847,6 +876,15 @@ create table outbox (
 );
 create index on outbox (id) where seq is null;
 create index on outbox (subject, type, id);
+
+-- The feed's two ends: the last number given, and the one up to which it is no longer handed out. Numbers are never
+-- given twice, whatever was forgotten.
+create table feed (
+    only_one boolean primary key default true check (only_one),
+    last_seq int8 not null default 0,
+    dropped_through int8 not null default 0
+);
+insert into feed default values;
 
 -- How far each reader of the feed had read, and when (plant time): decides which reports a statement includes.
 create table feed_read (

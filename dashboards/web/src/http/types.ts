@@ -717,6 +717,11 @@ export interface Page_Revision {
   next_cursor: string | null;
 }
 
+export interface Page_SalesOrderOutlook {
+  items: Array<SalesOrderOutlook>;
+  next_cursor: string | null;
+}
+
 export interface Page_SampleLine {
   items: Array<SampleLine>;
   next_cursor: string | null;
@@ -1003,6 +1008,38 @@ export interface RunDocument {
   client_id?: string | null;
 }
 
+export interface SalesOrder {
+  item: string;
+  quantity: number | string;
+  due_at: string;
+  unit?: string;
+  system?: string;
+  number?: string;
+  line_no?: number;
+  promised_at?: string | null;
+  customer?: string;
+  priority?: number;
+  ext?: Record<string, unknown>;
+}
+
+export interface SalesOrderOutlook {
+  item: string;
+  quantity: string;
+  due_at: string;
+  unit?: string;
+  system?: string;
+  number?: string;
+  line_no?: number;
+  promised_at?: string | null;
+  customer?: string;
+  priority?: number;
+  ext?: Record<string, unknown>;
+  version: number;
+  orders: Array<ServingOrder>;
+  eta_at: string | null;
+  late_minutes: number | null;
+}
+
 export interface SampleLine {
   address: string;
   at: string;
@@ -1012,6 +1049,15 @@ export interface SampleLine {
   server_at: string | null;
   received_at: string;
   h: number;
+}
+
+export interface ServingOrder {
+  system: string;
+  number: string;
+  status: string;
+  quantity: string;
+  made: string;
+  eta_at: string | null;
 }
 
 export interface SessionDocument {
