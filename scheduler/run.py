@@ -213,7 +213,9 @@ def write(conn: Connection, given: Given, found: Found, *, owner: str, at: datet
     current = store.lock_published(conn)
     if given.run.automatic and current != given.published_id:
         raise StaleBaseError
-    plan_id = save_plan(conn, deed, found.body, run_id=given.run.id, base_plan_id=given.base_id)
+    plan_id = save_plan(
+        conn, deed, found.body, run_id=given.run.id, base_plan_id=given.base_id, known_at=given.basis.now
+    )
     if given.run.automatic:
         store.supersede_proposals(conn, but=plan_id)
     waits_for = _obstacles(given, found) if given.run.kind == "replan" else None

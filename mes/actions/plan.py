@@ -119,9 +119,21 @@ def save_plan(
     run_id: int | None = None,
     base_plan_id: int | None = None,
     name: str = "",
+    known_at: datetime | None = None,
 ) -> int:
-    """Keep a plan as a proposal; its id. Whoever calls this has checked it."""
-    plan_id = store.insert_plan(conn, body, run_id=run_id, base_plan_id=base_plan_id, name=name, created_at=deed.at)
+    """Keep a plan as a proposal; its id. Whoever calls this has checked it.
+
+    `known_at`: when what it is made from was read; absent, its `now_at`.
+    """
+    plan_id = store.insert_plan(
+        conn,
+        body,
+        run_id=run_id,
+        base_plan_id=base_plan_id,
+        name=name,
+        known_at=known_at or body.now_at,
+        created_at=deed.at,
+    )
     record(
         conn,
         deed,

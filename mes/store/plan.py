@@ -227,21 +227,32 @@ def load_run(conn: Connection, run_id: int) -> PlanRun | None:
 
 # ------------------------------------------------------------------ plans
 def insert_plan(
-    conn: Connection, body: PlanBody, *, run_id: int | None, base_plan_id: int | None, name: str, created_at: datetime
+    conn: Connection,
+    body: PlanBody,
+    *,
+    run_id: int | None,
+    base_plan_id: int | None,
+    name: str,
+    known_at: datetime,
+    created_at: datetime,
 ) -> int:
-    """Store a plan as a proposal, whole; its id. Every order it names must be there."""
+    """Store a plan as a proposal, whole; its id. Every order it names must be there.
+
+    `known_at`: what stood in the database then is in it; its own `now_at` is the whole minute after.
+    """
     row = conn.execute(
         """
-        insert into plan (run_id, base_plan_id, state, name, now_at, horizon_end_at, objective, shortages, unplanned,
-                          log, created_at)
-        values (%(run_id)s, %(base_plan_id)s, 'proposed', %(name)s, %(now_at)s, %(horizon_end_at)s, %(objective)s,
-                %(shortages)s, %(unplanned)s, %(log)s, %(created_at)s)
+        insert into plan (run_id, base_plan_id, state, name, known_at, now_at, horizon_end_at, objective, shortages,
+                          unplanned, log, created_at)
+        values (%(run_id)s, %(base_plan_id)s, 'proposed', %(name)s, %(known_at)s, %(now_at)s, %(horizon_end_at)s,
+                %(objective)s, %(shortages)s, %(unplanned)s, %(log)s, %(created_at)s)
         returning id
         """,
         {
             "run_id": run_id,
             "base_plan_id": base_plan_id,
             "name": name,
+            "known_at": known_at,
             "now_at": body.now_at,
             "horizon_end_at": body.horizon_end_at,
             "objective": Jsonb(body.objective),

@@ -32,7 +32,7 @@ def load_wish(conn: Connection) -> Wish:
             """
             select (select reasons from plan_run where state = 'waiting' and automatic) as waiting,
                    exists (select from plan_run where state = 'running' and kind = 'replan') as is_running,
-                   (select max(p.now_at) from plan p left join plan_run r on r.id = p.run_id
+                   (select max(p.known_at) from plan p left join plan_run r on r.id = p.run_id
                     where p.state = 'published' or r.kind = 'replan') as planned_at,
                    (select case when state = 'failed' then finished_at end from plan_run
                     where kind = 'replan' and state in ('done', 'failed') order by id desc limit 1) as failed_at

@@ -147,8 +147,9 @@ def make_job(site: Site, number: str, *, line: str = "L01", quantity: int = 100)
         row = conn.execute(
             """
             with kept as (
-                insert into plan (state, now_at, horizon_end_at, objective, shortages, unplanned, log, created_at)
-                values ('superseded', %(at)s, %(at)s, '{}', '[]', '[]', '{}', %(at)s) returning id
+                insert into plan (state, known_at, now_at, horizon_end_at, objective, shortages, unplanned, log,
+                              created_at)
+                values ('superseded', %(at)s, %(at)s, %(at)s, '{}', '[]', '[]', '{}', %(at)s) returning id
             )
             insert into job (order_id, operation_seq, line, shift_day, shift, sequence, quantity, planned_start_at,
                              planned_end_at, plan_id, created_at)

@@ -720,6 +720,7 @@ CREATE TABLE public.plan (
     version integer,
     state text NOT NULL,
     name text DEFAULT ''::text NOT NULL,
+    known_at timestamp with time zone NOT NULL,
     now_at timestamp with time zone NOT NULL,
     horizon_end_at timestamp with time zone NOT NULL,
     objective jsonb NOT NULL,

@@ -229,9 +229,10 @@ class Scene:
         known = self.rows("select id from plan where state = 'published'")
         plan_id = known[0][0] if known else self.rows(
             """
-            insert into plan (state, now_at, horizon_end_at, objective, shortages, unplanned, log, created_at)
-            values ('published', %s, %s, '{}', '[]', '[]', '{}', %s) returning id
-            """, at(0), at(864_000), at(0),
+            insert into plan (state, known_at, now_at, horizon_end_at, objective, shortages, unplanned, log,
+                              created_at)
+            values ('published', %s, %s, %s, '{}', '[]', '[]', '{}', %s) returning id
+            """, at(0), at(0), at(864_000), at(0),
         )[0][0]  # fmt: skip
         lot_no = self.rows("select count(*) from plan_lot where plan_id = %s", plan_id)[0][0]
         self.conn.execute(

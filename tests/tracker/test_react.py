@@ -8,7 +8,7 @@ from uuid import uuid4
 
 from mes.actions.material import move
 from mes.domain.material.documents import Movement
-from tests.tracker.scene import Scene
+from tests.tracker.scene import Scene, at
 
 
 def events(scene: Scene, prefix: str) -> list[tuple[str, dict[str, Any]]]:
@@ -192,3 +192,17 @@ def test_an_order_outside_the_plan_asks_for_one_plan(scene: Scene) -> None:
     ((state, automatic, reasons),) = scene.rows("select state, automatic, reasons from plan_run")
     assert (state, automatic) == ("waiting", True)
     assert [(reason["kind"], reason["subject"]) for reason in reasons] == [("order", "erp/MO-8"), ("order", "erp/MO-9")]
+
+
+def test_a_shortage_in_the_minute_of_the_plan_asks_for_another(scene: Scene) -> None:
+    """A plan begins at the whole minute after what it knew; what was found between the two is planned for anew."""
+    scene.stock("WH", 0, [("C", 150), ("B", 1000)])
+    begun(scene)
+    scene.conn.execute("update plan set known_at = %s, now_at = %s", (at(5), at(60)))
+    scene.track(20)
+    ((reasons,),) = scene.rows("select reasons from plan_run where state = 'waiting'")
+    assert ("shortage", "C") in [(reason["kind"], reason["subject"]) for reason in reasons]
+    scene.conn.execute("delete from plan_run")
+    scene.conn.execute("update plan set known_at = %s", (at(30),))
+    scene.track(40)
+    assert scene.rows("select count(*) from plan_run") == [(0,)]

@@ -331,6 +331,7 @@ create table plan (
     version int unique,
     state text not null check (state in ('proposed', 'published', 'superseded', 'discarded')),
     name text not null default '',
+    known_at timestamptz not null,
     now_at timestamptz not null,
     horizon_end_at timestamptz not null,
     objective jsonb not null,
