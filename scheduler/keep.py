@@ -40,10 +40,18 @@ def body_of(question: Question, plan: Plan, versions: Mapping[str, int]) -> Plan
 
 def _lots(question: Question, plan: Plan, versions: Mapping[str, int]) -> Iterable[Lot]:
     days = {line.code: Days(question.problem.now, line) for line in question.problem.lines}
-    starved = dict(question.starved)
+    starved = _starved(question)
     known = [lot for lot in plan.lots if lot.order in versions]
     for no, lot in enumerate(sorted(known, key=lambda lot: lot.start_at), 1):
-        yield _lot(no, lot, question, days, starved.pop((lot.order, lot.stage), lot.start_at))
+        wanted, pieces = starved.get((lot.order, lot.stage), (lot.start_at, 0))
+        yield _lot(no, lot, question, days, wanted if pieces > 0 else lot.start_at)
+        starved[lot.order, lot.stage] = wanted, pieces - lot.qty
+
+
+def _starved(question: Question) -> dict[tuple[str, int], tuple[datetime, int]]:
+    """When each starved lot wanted its components, and its pieces: what it is cut into wants them then, too."""
+    pieces = {(lot.order, lot.stage, lot.wanted_at): lot.qty for lot in question.problem.previous}
+    return {key: (at, pieces.get((*key, at), 1)) for key, at in question.starved.items()}
 
 
 def _lot(no: int, lot: PlanLot, question: Question, days: Mapping[str, Days], wanted: datetime) -> Lot:
