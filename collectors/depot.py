@@ -13,6 +13,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
+from pathlib import Path
 
 import psycopg
 import structlog
@@ -22,7 +23,17 @@ from collectors.source import GapNote
 from mes.clock import mono
 from mes.errors import MesError, SetupError, UnavailableError
 from mes.store.pool import RETRYABLE, Connection, connect
-from mes.store.sample import Rows, SetAside, Stored, insert_quarantine, instant, is_durable, keep_staging, store_batch
+from mes.store.sample import (
+    Rows,
+    SetAside,
+    Stored,
+    data_folders,
+    insert_quarantine,
+    instant,
+    is_durable,
+    keep_staging,
+    store_batch,
+)
 from mes.store.source import Gap, close_gap, insert_gap, owned_sources
 
 TRIES_MAX = 6
@@ -89,6 +100,8 @@ class Depot:
         self._conn: Connection | None = None
         self._busy_since: float | None = None
         self.hangs_s_max = HANGS_S_MAX
+        self.folders: tuple[Path, ...] = ()
+        """Where the database keeps its data, when it may be asked and that is on this machine."""
 
     def open(self) -> None:
         """Connect if necessary. Raises AwayError, and SetupError for a database that would forget."""
@@ -107,6 +120,7 @@ class Depot:
                 "select set_config('idle_in_transaction_session_timeout', %(limit)s, false)",
                 {"limit": str(IDLE_IN_TRANSACTION_MS_MAX)},
             )
+            self.folders = tuple(Path(folder) for folder in data_folders(conn))
             keep_staging(conn)
         except (psycopg.Error, UnavailableError) as error:
             raise AwayError(_reason(error)) from error

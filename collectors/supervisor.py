@@ -29,6 +29,7 @@ from collectors.metrics import served
 from collectors.patience import PAUSE_S_MAX, pause_s
 from collectors.post import PlantTime, Post
 from collectors.protocols import new_source
+from collectors.ration import Ration, used_percent
 from collectors.sieve import Rule
 from collectors.source import Assignment, Source, SourceLostError
 from collectors.spool import open_spools
@@ -78,8 +79,16 @@ class Collector:
         self._packer = Packer({}, on_count=self._count)
         spools = open_spools(settings.home / "spool")
         writing = self._new_depot("collector writer")
+        self._ration = Ration(lambda: used_percent([settings.home, *writing.folders]))
         self._writer = Writer(
-            self._inbox, self._packer, spools[0], writing, self._door, fenced=self.taken_away, counted=self._count
+            self._inbox,
+            self._packer,
+            spools[0],
+            writing,
+            self._door,
+            ration=self._ration,
+            fenced=self.taken_away,
+            counted=self._count,
         )
         self._drainer = Drainer(spools, self._new_depot("collector drainer"), self._door, watch=[writing])
         self._keeper = Keeper(settings.database_url, self._owner, self, shard)
@@ -156,6 +165,7 @@ class Collector:
             "spool_bytes": self._drainer.bytes,
             "database_away_s": round(self._door.away_s, 1),
             "is_stuck": figures.is_stuck,
+            "disk_used_percent": round(self._ration.percent),
         }
 
     def _figures(self) -> dict[str, float]:
@@ -171,6 +181,7 @@ class Collector:
             "spool_rows": self._drainer.rows,
             "spool_bytes": self._drainer.bytes,
             "database_away_seconds": self._door.away_s,
+            "disk_used_percent": self._ration.percent,
         }
 
     # --- the event loop
@@ -192,6 +203,7 @@ class Collector:
     def _tick(self) -> None:
         if self._time.watch():
             _log.warning("the machine's clock was stepped; samples are stamped by the old reckoning for now")
+        self._ration.look()
         for post in list(self._posts.values()):
             post.tick()
 

@@ -16,6 +16,7 @@ from collectors.batch import Packer, Part
 from collectors.blobs import blobs_of
 from collectors.depot import AwayError, BadRowsError, Depot, Door, FencedError
 from collectors.inbox import Inbox
+from collectors.ration import Ration
 from collectors.spool import Spool, SpoolFullError
 from mes.clock import mono
 from mes.errors import SetupError
@@ -49,6 +50,7 @@ class Writer:
         depot: Depot,
         door: Door,
         *,
+        ration: Ration,
         fenced: Callable[[frozenset[str]], None],
         counted: Callable[[str, str, int], None],
     ) -> None:
@@ -57,6 +59,7 @@ class Writer:
         self._spool = spool
         self._depot = depot
         self._door = door
+        self._ration = ration
         self._fenced = fenced
         self._counted = counted
         self._stopping = threading.Event()
@@ -79,13 +82,17 @@ class Writer:
         try:
             while not self._stopping.is_set() or self._inbox.rows:
                 deliveries = self._inbox.take(timeout_s=0.5)
-                if deliveries and not self._settle(self._packer.pack(deliveries)):
+                if deliveries and not self._settle(self._rationed(self._packer.pack(deliveries))):
                     return
         except BaseException as error:
             self.failure = error
             _log.exception("the writer failed")
         finally:
             self._depot.close()
+
+    def _rationed(self, parts: list[Part]) -> list[Part]:
+        self._ration.apply(parts)
+        return parts
 
     def _settle(self, parts: list[Part]) -> bool:
         """See that `parts` become durable, then thank; False when told to stop while nobody takes them."""

@@ -302,3 +302,15 @@ def is_durable(conn: Connection) -> bool:
         "select current_setting('fsync'), coalesce(current_setting('takt.profile', true), '')"
     ).fetchone() or ("off", "")
     return bool(fsync == "on" or profile == "fast")
+
+
+def data_folders(conn: Connection) -> list[str]:
+    """Where this server keeps its data, on its own machine; nothing when we may not know or it is another machine."""
+    found = conn.execute(
+        """
+        select current_setting('data_directory', true)
+        where pg_has_role('pg_read_all_settings', 'usage')
+          and coalesce(host(inet_server_addr()), '127.0.0.1') in ('127.0.0.1', '::1')
+        """
+    ).fetchall()
+    return [folder for (folder,) in found if folder]
