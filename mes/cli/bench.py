@@ -61,6 +61,32 @@ def plan(
     _show(run(sets or (), seeds=seeds, instances=instances, say=lambda text: typer.echo(text, err=True)), as_json)
 
 
+@group.command()
+def loop(
+    *,
+    rounds: Annotated[int, typer.Option(help="Counts followed through the house.", min=1)] = 20,
+    as_json: AsJson = False,
+) -> None:
+    """From a count at a device to booked, short, planned anew and told to the ERP; and the verdict on a drag."""
+    from mes.bench.loop import Site, run
+    from mes.host.demo import Demo, drop_database
+    from mes.host.launch import launched
+    from mes.host.timescale import with_database
+
+    def measured(settings: Settings) -> Result:
+        own = with_database(settings.database_url, "takt_bench")
+        servers = {"MES_DATABASE_URL": own, "MES_MQTT_URL": settings.mqtt_url}
+        demo = Demo(speed=1, planning="automatic", lead_s=30)
+        try:
+            with launched(settings.home / "loop", demo, servers) as stack:
+                site = Site(stack.database_url, stack.http_url, stack.door("machines"))
+                return run(site, rounds=rounds, say=lambda text: typer.echo(text, err=True))
+        finally:
+            drop_database(own)
+
+    _measure(measured, as_json=as_json)
+
+
 def _measure(run: Callable[[Settings], Result], *, as_json: bool) -> None:
     with _servers() as settings:
         result = run(settings)

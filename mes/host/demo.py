@@ -103,10 +103,10 @@ def fresh_database(server_url: str) -> str:
     """Drop and create the demo's database on the server of `server_url`; its address."""
     from mes.store import migrate
 
-    name = f"{urlsplit(server_url).path.lstrip('/') or 'mes'}_demo"
+    name = _name(server_url)
     try:
+        drop_database(server_url)
         with psycopg.connect(_maintenance(server_url), autocommit=True) as conn:
-            conn.execute(sql.SQL("drop database if exists {} with (force)").format(sql.Identifier(name)))
             conn.execute(sql.SQL("create database {}").format(sql.Identifier(name)))
     except psycopg.Error as error:
         raise SetupError(
@@ -116,6 +116,16 @@ def fresh_database(server_url: str) -> str:
     url = timescale.with_database(server_url, name)
     migrate.upgrade(url)
     return url
+
+
+def drop_database(server_url: str) -> None:
+    """Throw the demo's database away, if there is one."""
+    with psycopg.connect(_maintenance(server_url), autocommit=True) as conn:
+        conn.execute(sql.SQL("drop database if exists {} with (force)").format(sql.Identifier(_name(server_url))))
+
+
+def _name(server_url: str) -> str:
+    return f"{urlsplit(server_url).path.lstrip('/') or 'mes'}_demo"
 
 
 def _maintenance(server_url: str) -> str:

@@ -53,6 +53,8 @@ class Truth:
     station_of: dict[str, str]
     states: dict[str, list[Span]] = field(default_factory=lambda: defaultdict(list))
     pieces: list[Piece] = field(default_factory=list)
+    hourly: list[Piece] = field(default_factory=list)
+    """What entry stations said of themselves: their pieces, told at the end of an hour."""
 
     def read(self, path: Path) -> None:
         """Add a simulator's log."""
@@ -61,19 +63,25 @@ class Truth:
             at = instant(said["at"])
             if said["kind"] == "state" and at < self.end:
                 self.states[said["machine"]].append((at, said["state"]))
-            elif said["kind"] == "count" and self.begin <= at < self.end:
-                self.pieces.append(
-                    Piece(at, self.station_of.get(said["machine"], said["machine"]), said["good"], said["reject"])
-                )
+            elif said["kind"] in ("count", "entry") and self.begin <= at < self.end:
+                station = self.station_of.get(said["machine"], said["machine"])
+                told = self.pieces if said["kind"] == "count" else self.hourly
+                told.append(Piece(at, station, said["good"], said["reject"]))
 
     def spans(self, machine: str) -> list[Span]:
         """(from, state) of a machine within the window, neighbours alike merged."""
         return clipped(self.states[machine], self.begin)
 
+    def counted(self) -> Iterator[Piece]:
+        """Pieces as Takt can know them: of an entry station at the end of their hour."""
+        stations = {piece.station for piece in self.hourly}
+        yield from (piece for piece in self.pieces if piece.station not in stations)
+        yield from self.hourly
+
     def minutes(self) -> Counter[tuple[str, datetime, str]]:
         """Pieces per (station, minute, good or reject)."""
         made: Counter[tuple[str, datetime, str]] = Counter()
-        for piece in self.pieces:
+        for piece in self.counted():
             minute = piece.at.replace(second=0, microsecond=0)
             made[piece.station, minute, "good"] += piece.good
             made[piece.station, minute, "reject"] += piece.reject
