@@ -30,6 +30,7 @@ from api.routes import (
     sample,
     session,
     tracking,
+    why,
 )
 from api.security.guard import Doorkeeper
 from api.wire import RawPath
@@ -49,6 +50,7 @@ ROUTERS: tuple[APIRouter, ...] = (
     plan.router,
     floor.router,
     tracking.router,
+    why.router,
     sample.router,
     material.router,
     exchange.router,

@@ -150,7 +150,7 @@ def _require_places(call: Call, plant: Plant, *locations: str) -> None:
         raise NotFoundError(f"There is no location {next((c for c in locations if c), '')}")
 
 
-def _hidden_places(call: Call) -> set[str]:
+def hidden_places(call: Call) -> set[str]:
     """The line-side stock of lines the caller does not see."""
     if call.lines is None:
         return set()
@@ -170,7 +170,7 @@ def list_balances(
     """What lies where by statement, count, movement and use. Items never stated are not monitored and not here."""
     key = cursor_key(cursor, str, str)
     rows = api_material.list_balances(
-        call.conn, location=location, item=item, hidden=_hidden_places(call), after=key, limit=limit + 1
+        call.conn, location=location, item=item, hidden=hidden_places(call), after=key, limit=limit + 1
     )
     return page_of(rows, limit, lambda row: (row.location, row.item))
 

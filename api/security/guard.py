@@ -166,6 +166,8 @@ def _place_of(origin: str) -> str:
 
 def _host_of(host: str) -> str:
     """The name in a Host header; empty where it is none."""
+    if set(host) & set("@/?#\\"):
+        return ""
     try:
         return urlsplit(f"//{host}").hostname or ""
     except ValueError:

@@ -258,7 +258,10 @@ def test_foreign_pages_change_nothing(site: Site) -> None:
     """A change with a cookie is taken from our own pages only; with a key the page does not matter."""
     planner = site.signed_in("wang", Grant("planner"))
     body = {"kind": "replan"}
-    for headers in ({"Origin": "https://evil.example"}, {"Origin": "null"}, {"Sec-Fetch-Site": "cross-site"}):
+    for headers in (
+        {"Origin": "https://evil.example"}, {"Origin": "null"}, {"Origin": "http://["}, {"Origin": ""},
+        {"Sec-Fetch-Site": "cross-site"}, {"Sec-Fetch-Site": "same-site"},
+    ):  # fmt: skip
         reply = planner.post("/plan-runs", json=body, headers=headers)
         assert (reply.status_code, reply.json()["code"]) == (403, "forbidden")
     assert planner.post("/plan-runs", json=body, headers={"Origin": site.url}).status_code == 202
@@ -326,8 +329,16 @@ def test_the_demo_signs_its_visitor_in(serve: Callable[..., Site], database_url:
     assert visitor.post("/plan-runs", json={"kind": "replan"}).status_code == 202
     assert visitor.get("/people").status_code == 403
     assert visitor.post("/plan-runs", json={"kind": "replan"}, headers={"Origin": "https://evil"}).status_code == 403
-    for headers in ({"X-Forwarded-For": "10.1.1.1"}, {"Host": "evil.example"}, {"Forwarded": "for=10.1.1.1"}):
-        assert visitor.get("/plans", headers=headers).status_code == 401
+    for name, value in (
+        ("X-Forwarded-For", "10.1.1.1"), ("X-Forwarded-For", "127.0.0.1"), ("X-Forwarded-Host", "localhost"),
+        ("Forwarded", "for=127.0.0.1"), ("X-Real-IP", "127.0.0.1"), ("Via", "1.1 proxy"),
+        ("Host", "evil.example"), ("Host", "localhost.evil.example"), ("Host", "127.0.0.1.evil.example"),
+        ("Host", "evil.example@127.0.0.1"), ("Host", "["), ("Host", "0.0.0.0"), ("Host", "2130706433"),
+    ):  # fmt: skip
+        reply = visitor.get("/plans", headers={name: value})
+        assert reply.status_code == 401, (name, value)
+    for host in ("localhost:8000", "127.0.0.1", "[::1]:80"):
+        assert visitor.get("/plans", headers={"Host": host}).status_code == 200, host
 
 
 def test_without_the_demo_a_visitor_is_nobody(site: Site) -> None:

@@ -14,9 +14,16 @@ import httpx
 import psycopg
 import pytest
 
-from api import limits
+from api import app, limits
+from api.deps import Door
 from mes.errors import TooManyError
+from mes.settings import Settings
 from tests.api.callers import ITEM, Site, order, pointers
+
+WAITING = """
+    select pid from pg_stat_activity
+    where datname = current_database() and application_name = 'takt api' and wait_event_type = 'Lock'
+"""
 
 
 @pytest.mark.parametrize(
@@ -155,6 +162,39 @@ def test_a_cut_connection_leaves_all_or_nothing(site: Site, known: httpx.Client)
             head = "".join(f"{name}: {value}\r\n" for name, value in request.headers.items())
             cut.sendall(f"POST {request.url.path} HTTP/1.1\r\n{head}\r\n".encode() + request.content)
     assert floor.send(request).status_code == 201
+    assert site.rows("select count(*) from stock_movement") == [(1,)]
+
+
+def test_every_change_that_is_posted_can_be_repeated() -> None:
+    """Every POST honours an Idempotency-Key in the transaction of what it does, but those by which one comes in."""
+    created = app.create(Settings(database_url="postgresql://nobody@127.0.0.1:1/nothing"))
+    posts = [route for route in created.routes if isinstance(route, Door) and "POST" in route.methods]
+    assert {route.path_format for route in posts if route.holds != "write" or route.keeps == "nothing"} == {
+        f"{app.PREFIX}/{name}" for name in ("login", "logout", "invitations/accept", "kiosks/enrol")
+    }
+    assert len(posts) > 20
+
+
+def test_a_crash_in_the_middle_leaves_nothing(site: Site, known: httpx.Client) -> None:
+    """Cut off after its row, before its end, a request has done nothing; sent again under its key it is done once."""
+    floor = site.with_key("movements:write", system="floor")
+    body = {"kind": "receive", "item": "SCR", "quantity": 3, "to_location": "WH", "client_id": str(uuid4())}
+    headers = {"Idempotency-Key": "k1"}
+    answers: list[int] = []
+    with psycopg.connect(site.database_url) as holder, psycopg.connect(site.database_url, autocommit=True) as killer:
+        holder.execute("lock table audit in exclusive mode")
+        sending = threading.Thread(
+            target=lambda: answers.append(floor.post("/movements", json=body, headers=headers).status_code)
+        )
+        sending.start()
+        while not (waiting := killer.execute(WAITING).fetchall()):
+            assert sending.is_alive()
+        assert site.rows("select count(*) from stock_movement") == [(0,)]
+        assert killer.execute("select pg_terminate_backend(%s)", waiting[0]).fetchone() == (True,)
+        sending.join(60)
+    again = floor.post("/movements", json=body, headers=headers)
+    assert (answers, again.status_code, "idempotency-replayed" in again.headers) == ([503], 201, False)
+    assert floor.post("/movements", json=body, headers=headers).headers["idempotency-replayed"] == "true"
     assert site.rows("select count(*) from stock_movement") == [(1,)]
 
 

@@ -429,6 +429,13 @@ export interface JobMark {
   note?: string;
 }
 
+export interface JobStretch {
+  from_at: string;
+  to_at: string | null;
+  job_id: number;
+  phase: string;
+}
+
 export interface KeyDocument {
   system: string;
   scopes: Array<string>;
@@ -503,6 +510,18 @@ export interface LotMove {
   to_line: string | null;
   to_start_at: string | null;
   to_day: string | null;
+}
+
+export interface MinuteLine {
+  minute: string;
+  job_id: number | null;
+  phase: string;
+  good: number;
+  reject: number;
+  rework: number;
+  scrap: number;
+  entered: number;
+  flags: number;
 }
 
 export interface MoveLot {
@@ -768,8 +787,8 @@ export interface PlanBody {
   objective: Record<string, unknown>;
   lots: Array<Lot>;
   lines: Array<DayLine>;
-  orders: Array<PlannedOrder>;
-  reasons?: Array<PlanReason>;
+  orders: Array<mes__domain__plan__PlannedOrder>;
+  reasons?: Array<mes__domain__plan__PlanReason>;
   shortages?: Array<Record<string, unknown>>;
   unplanned?: Array<Record<string, unknown>>;
   log?: Record<string, unknown>;
@@ -832,14 +851,6 @@ export interface PlanLine {
   end_at: string;
 }
 
-export interface PlanReason {
-  order: string;
-  kind: "cause" | "fix";
-  cause: string;
-  detail: Record<string, unknown>;
-  minutes: number;
-}
-
 export interface PlanRun {
   id: number;
   kind: "replan" | "edit" | "scenario" | "promise";
@@ -858,14 +869,6 @@ export interface PlanRun {
   plan_id: number | null;
   error: string | null;
   finished_at: string | null;
-}
-
-export interface PlannedOrder {
-  order: string;
-  order_version: number;
-  completed_at: string | null;
-  late_minutes: number;
-  unplanned_quantity?: number;
 }
 
 export interface PlantClock {
@@ -1174,6 +1177,39 @@ export interface Why {
   factors?: Array<Why>;
 }
 
+export interface WhyCount {
+  good: number;
+  reject: number;
+  minutes: Array<MinuteLine>;
+  jobs: Array<JobStretch>;
+  heard: Array<SampleLine>;
+  said: Array<EntryLine>;
+}
+
+export interface WhyOrder {
+  order: OrderProgress;
+  planned: mes__store__screens__api_why__PlannedOrder | null;
+  reasons: Array<mes__store__screens__api_why__PlanReason>;
+}
+
+export interface WhyShortage {
+  shortage: ShortageLine;
+  balances: Array<Balance>;
+}
+
+export interface WhySpan {
+  span: SpanLine;
+  heard: Array<SampleLine>;
+  said: Array<EntryLine>;
+}
+
+export interface WhyStop {
+  stop: StopLine;
+  spans: Array<SpanLine>;
+  root: StopLine | null;
+  said: Array<EntryLine>;
+}
+
 export interface api__routes__floor__Heard {
   id: number;
   repeated: boolean;
@@ -1185,4 +1221,37 @@ export interface mes__actions__sample__Heard {
   stored: number;
   repeated: number;
   set_aside: number;
+}
+
+export interface mes__domain__plan__PlanReason {
+  order: string;
+  kind: "cause" | "fix";
+  cause: string;
+  detail: Record<string, unknown>;
+  minutes: number;
+}
+
+export interface mes__domain__plan__PlannedOrder {
+  order: string;
+  order_version: number;
+  completed_at: string | null;
+  late_minutes: number;
+  unplanned_quantity?: number;
+}
+
+export interface mes__store__screens__api_why__PlanReason {
+  kind: string;
+  cause: string;
+  detail: unknown;
+  minutes: number;
+}
+
+export interface mes__store__screens__api_why__PlannedOrder {
+  plan_id: number;
+  plan_version: number;
+  planned_at: string;
+  order_version: number;
+  completed_at: string | null;
+  late_minutes: number;
+  unplanned_quantity: number;
 }
