@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 PYTEST := $(BIN)/pytest
 
-.PHONY: help setup demo test check check-python check-web peers chaos soak
+.PHONY: help setup demo test check check-python check-web docs peers chaos soak
 .DEFAULT_GOAL := help
 
 help: ## say what there is
@@ -30,6 +30,9 @@ check-python: setup
 
 check-web:
 	@deploy/check-web
+
+docs: setup ## write docs/reference from the code; make check says when it is not current
+	@$(BIN)/python deploy/reference.py
 
 peers: setup ## the foreign programs Takt is compared and tested with
 	@exec $(PYTEST) -m peers $(ARGS)

@@ -58,17 +58,26 @@ def _mqtt(url: str) -> str:
 class Settings(BaseSettings):
     """Read once at start, never changed; `model_copy(update=...)` gives a changed one."""
 
-    model_config = SettingsConfigDict(env_prefix="MES_", toml_file=SETTINGS_FILE, frozen=True, extra="forbid")
+    model_config = SettingsConfigDict(
+        env_prefix="MES_", toml_file=SETTINGS_FILE, frozen=True, extra="forbid", use_attribute_docstrings=True
+    )
 
     home: Annotated[Path, AfterValidator(_absolute)] = Field(default_factory=default_home)
+    """Where database, spool, keys and logs live: `.mes` here, as root below `/var/lib/takt`."""
     cache: Annotated[Path, AfterValidator(_absolute)] = Field(default_factory=default_cache)
+    """Where fetched programs (PostgreSQL, mosquitto) live: `~/.cache/takt`, as root `/var/cache/takt`."""
     database_url: Annotated[str, AfterValidator(_postgres)] = ""
+    """A TimescaleDB of yours, `postgresql://user:password@host:5432/database`; empty: a private one."""
     mqtt_url: Annotated[str, AfterValidator(_mqtt)] = ""
+    """A broker of yours, `mqtt://host:1883`; empty: a private one."""
     http_host: str = "127.0.0.1"
+    """Address the pages and the API listen on; `0.0.0.0` opens them to the network."""
     http_port: int = Field(default=8000, ge=1, le=65535)
+    """Their port."""
     collect_metrics_port: int = Field(default=0, ge=0, le=65535)
     """Where a collector shows its figures to Prometheus; 0: nowhere."""
     lang: Literal["", "zh", "en"] = ""
+    """Language of the screens; empty: each browser's own."""
     demo: bool = False
     """Set by `mes demo`: whoever opens the pages on this machine is signed in as the demo's planner."""
 

@@ -10,14 +10,32 @@ from __future__ import annotations
 import importlib
 import pkgutil
 import sys
+from typing import Any
 
 import typer
+import typer.core
 
 from mes.errors import InputError, MesError
 
+ORDER = (
+    "demo", "up", "doctor", "plant", "import", "source", "plan", "replay", "user", "key", "audit", "db",
+    "serve", "collect", "track", "work", "bench",
+)  # fmt: skip
+"""How `mes --help` lists the commands: what a newcomer needs first."""
+
+
+class _InOrder(typer.core.TyperGroup):
+    """Lists the commands in `ORDER`; one that is not named there comes last."""
+
+    def list_commands(self, ctx: Any) -> list[str]:
+        names = super().list_commands(ctx)
+        return sorted(names, key=lambda name: ORDER.index(name) if name in ORDER else len(ORDER))
+
+
 app = typer.Typer(
     name="mes",
-    help="Takt hears, books, decides and tells.",
+    cls=_InOrder,
+    help="Takt hears, books, decides and tells: from a count at a machine to a plan that is right again.",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
@@ -25,14 +43,15 @@ app = typer.Typer(
 )
 
 
-def _assemble() -> None:
+def assemble() -> None:
+    """Put the commands of every file of this folder together."""
     for module in sorted(pkgutil.iter_modules(__path__), key=lambda found: found.name):
         importlib.import_module(f"{__name__}.{module.name}").add_to(app)
 
 
 def main() -> None:
     """Run the command line; never returns."""
-    _assemble()
+    assemble()
     try:
         app()
     except MesError as error:

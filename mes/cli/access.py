@@ -32,7 +32,7 @@ def add_user(
     role: Annotated[list[str], typer.Option(help="ROLE, or ROLE:L01,L02 for some lines only; may be repeated.")],
     name: Annotated[str, typer.Option(help="What they are called.")] = "",
 ) -> None:
-    """Let somebody in; prints the one-time link with which they set their password."""
+    """Let somebody in. Prints the one-time link with which they set their password."""
     from mes.actions.access import add_person, invite_link
 
     grants = [_grant(word) for word in role]
@@ -43,7 +43,7 @@ def add_user(
 
 @users.command("invite")
 def invite_user(code: Annotated[str, typer.Argument(help="What they sign in as.")]) -> None:
-    """A fresh one-time link for somebody who forgot their password; their sessions end."""
+    """A fresh one-time link. For somebody who forgot their password; their sessions end."""
     from mes.actions.access import invite, invite_link
 
     with _deed() as (settings, conn, deed):
@@ -56,7 +56,7 @@ def add_key(
     system: Annotated[str, typer.Option(help="The system it belongs to; it may write only that system's documents.")],
     scope: Annotated[list[str], typer.Option(help="A permission, or erp or gateway for all of its; repeatable.")],
 ) -> None:
-    """A new API key; it is shown once, on standard output."""
+    """A new API key. It is shown once, on standard output."""
     from mes.actions import access
 
     with _deed() as (_, conn, deed):
@@ -91,7 +91,7 @@ def list_keys() -> None:
 def verify_trail(
     head: Annotated[str, typer.Option(help="A head printed earlier, kept elsewhere: finds a cut trail.")] = "",
 ) -> None:
-    """Recompute the audit trail; exit 1 where a row was changed, removed, added or reordered."""
+    """Recompute the audit trail. Exit 1 where a row was changed, removed, added or reordered."""
     from mes.errors import MesError
     from mes.store.audit import verify_chain
 

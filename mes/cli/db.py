@@ -14,7 +14,7 @@ def add_to(app: typer.Typer) -> None:
 
 @group.command()
 def start() -> None:
-    """Fetch and set up the private database where needed, start it, bring its schema up to date."""
+    """Start the private database. Fetches, sets up and upgrades it where needed."""
     from mes.host import here, timescale
     from mes.host.processes import aloud
     from mes.settings import load_settings
@@ -43,7 +43,7 @@ def stop() -> None:
 
 @group.command()
 def status() -> None:
-    """Say where the database is and what it is; exit 1 when it does not answer."""
+    """Say where the database is and what it is. Exit 1 when it does not answer."""
     from mes.host.here import settings_here
     from mes.store import schema
     from mes.store.pool import connect
@@ -59,7 +59,7 @@ def status() -> None:
 
 @group.command()
 def upgrade() -> None:
-    """Bring the database's schema up to date; safe to run at any time, by anybody, twice."""
+    """Bring the schema up to date. Safe at any time, by anybody, twice."""
     from mes.host.here import settings_here
     from mes.store import migrate
 

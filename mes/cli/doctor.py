@@ -15,7 +15,7 @@ def add_to(app: typer.Typer) -> None:
 def doctor(
     as_json: Annotated[bool, typer.Option("--json", help="As a JSON list.")] = False,
 ) -> None:
-    """Say of each part that it is ok, or what to do; exit 1 when something is wrong."""
+    """Say of each part that it is ok, or what to do. Exit 1 when something is wrong."""
     import json
     from dataclasses import asdict
 

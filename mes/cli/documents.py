@@ -31,31 +31,31 @@ def add_to(app: typer.Typer) -> None:
 
 @group.command()
 def orders(file: DocumentFile, system: System = "file", partial: Partial = False) -> None:
-    """Production orders: number, item, quantity, unit, due_at, revision, priority, status ..."""
+    """Production orders. Columns: number, item, quantity, unit, due_at, revision, priority, status ..."""
     _import("orders", file, system, partial=partial)
 
 
 @group.command()
 def items(file: DocumentFile, system: System = "", partial: Partial = False) -> None:
-    """Items: code, name_zh, name_en, unit, kind, family, units (box=12;pallet=480) ..."""
+    """Items. Columns: code, name_zh, name_en, unit, kind, family, units (box=12;pallet=480) ..."""
     _import("items", file, system, partial=partial)
 
 
 @group.command()
 def releases(file: DocumentFile, system: System = "", partial: Partial = False) -> None:
-    """Releases: item, revision, and per row a component with quantity_per or an operation with seq."""
+    """Releases. Columns: item, revision, and a component with quantity_per or an operation with seq."""
     _import("releases", file, system, partial=partial)
 
 
 @group.command()
 def stock(file: DocumentFile, system: System = "", partial: Partial = False) -> None:
-    """Stock: location, as_of, item, on_hand, unit, reserved, lot."""
+    """Stock. Columns: location, as_of, item, on_hand, unit, reserved, lot."""
     _import("stock", file, system, partial=partial)
 
 
 @group.command()
 def receipts(file: DocumentFile, system: System = "file", partial: Partial = False) -> None:
-    """Expected receipts: number, line_no, item, quantity, unit, expected_at."""
+    """Expected receipts. Columns: number, line_no, item, quantity, unit, expected_at."""
     _import("receipts", file, system, partial=partial)
 
 

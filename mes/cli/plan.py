@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from scheduler.problem import Problem
     from scheduler.solve import Progress
 
-group = typer.Typer(no_args_is_help=True, help="Plans: ask for one, look at it, publish it; and the solver on files.")
+group = typer.Typer(no_args_is_help=True, help="Plans of the plant, and the solver on files.")
 FILE_MB_MAX = 200
 SHOWN_MAX = 40
 
@@ -33,7 +33,7 @@ def add_to(app: typer.Typer) -> None:
 # ------------------------------------------------------------------ on the database
 @group.command()
 def serve() -> None:
-    """Answer plan runs: run the planner."""
+    """Answer plan runs: one process of `mes up`."""
     from mes.host.here import settings_to_run
     from mes.log import configure
     from scheduler.planner import main
@@ -47,7 +47,7 @@ def run(
     now: Annotated[str | None, typer.Option(help="Plan as of this instant (ISO 8601, with its offset).")] = None,
     time_limit: Annotated[float | None, typer.Option("--time-limit", help="Seconds to search.", min=0.1)] = None,
 ) -> None:
-    """Make a plan of the database here and now, and say what became of it."""
+    """Plan what the database holds, here and now. Says what became of it."""
     from mes.host.here import settings_here
     from mes.log import configure
     from mes.store.plan import load_run
@@ -82,7 +82,7 @@ def _say_run(run: PlanRun) -> None:
 
 @group.command()
 def show(plan: Annotated[int | None, typer.Argument(help="A plan's id; else the published one.")] = None) -> None:
-    """Print a plan: what each line makes in each shift, and which orders are late and why."""
+    """Print a plan. What each line makes in each shift, and which orders are late and why."""
     from mes.store.plan import published_id
     from mes.store.planned import load_body, load_head
 
@@ -119,7 +119,7 @@ def _print_body(body: PlanBody) -> None:
 
 @group.command()
 def publish(plan: Annotated[int, typer.Argument(help="The proposed plan's id.")]) -> None:
-    """Publish a proposed plan in place of the one that is published now."""
+    """Publish a proposed plan in place of the present one."""
     from mes.actions import plan as actions
     from mes.actions.record import Deed
     from mes.store.house import load_clock
@@ -187,7 +187,7 @@ def solve(
     workers: Annotated[int, typer.Option(help="Processes side by side.", min=1, max=64)] = 1,
     output: Annotated[Path | None, typer.Option("-o", "--output", help="Where the plan goes; else stdout.")] = None,
 ) -> None:
-    """Solve a problem file; says on stderr how the cost falls."""
+    """Solve a problem file. Says on stderr how the cost falls."""
     from scheduler.check import check as violations_of
     from scheduler.plan import write_plan
     from scheduler.solve import Params
@@ -218,7 +218,7 @@ def check(
     problem: Annotated[Path, typer.Argument(help="The problem's JSON file.")],
     plan: Annotated[Path, typer.Argument(help="The plan's JSON file.")],
 ) -> None:
-    """Check a plan file against its problem, rule by rule; exit 1 when it breaks any."""
+    """Check a plan file against its problem. Exit 1 when it breaks a rule."""
     from scheduler.check import check as violations_of
 
     broken = violations_of(_read_problem(problem), _read_plan(plan))

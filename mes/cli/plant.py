@@ -24,7 +24,7 @@ def add_to(app: typer.Typer) -> None:
 
 @group.command()
 def check(file: PlantFile) -> None:
-    """Say whether a plant file may be applied; every error with its line; exit 2 when it may not."""
+    """Say whether a plant file may be applied. Every error with its line; exit 2 when it may not."""
     print(f"{file} is in order: {_counts(_read(file))}")
 
 
@@ -36,7 +36,7 @@ def apply(
         typer.Option("--from", help="In force from this instant (ISO 8601, with offset), else from now."),
     ] = None,
 ) -> None:
-    """Put a plant file in force, whole or not at all; the same file again changes nothing."""
+    """Put a plant file in force, whole or not at all. The same file again changes nothing."""
     from mes.actions import plant as actions
     from mes.actions.record import Deed
     from mes.host.here import settings_here

@@ -20,7 +20,7 @@ def replay(
         bool, typer.Option("--verify", help="Only compare; print rows that differ, exit 1 if any.")
     ] = False,
 ) -> None:
-    """Rebuild derived rows from raw, from the samples, entries and documents of a window."""
+    """Book a window again from what was heard. With --verify only compare, and print what differs."""
     from mes.host.here import settings_here
 
     window = (_instant(from_, "--from"), _instant(to, "--to"))

@@ -14,10 +14,12 @@ def add_to(app: typer.Typer) -> None:
 
 
 def demo(
-    speed: Annotated[float, typer.Option(help="Seconds of plant time in a second.", min=0.1, max=600)] = 20.0,
-    seed: Annotated[int, typer.Option(help="What happens to the simulated machines.")] = 1,
+    speed: Annotated[
+        float, typer.Option(help="How many times as fast as life: 60 is an hour a minute.", min=0.1, max=600)
+    ] = 20.0,
+    seed: Annotated[int, typer.Option(help="Another number, other faults and stops; the same number, the same.")] = 1,
 ) -> None:
-    """Run everything on this machine with a simulated plant; prints the URL; Ctrl-C stops all it started."""
+    """Run everything here, with a simulated plant. Prints the URL; Ctrl-C stops all it started."""
     from mes.host.demo import Demo
     from mes.host.processes import aloud
     from mes.settings import load_settings
@@ -26,7 +28,7 @@ def demo(
 
 
 def up() -> None:
-    """Run everything on this machine for a real plant; Ctrl-C stops all it started."""
+    """Run everything here, for a real plant. Prints the URL; Ctrl-C stops all it started."""
     from mes.host.processes import aloud
     from mes.host.up import run
     from mes.settings import load_settings
@@ -37,7 +39,7 @@ def up() -> None:
 def collect(
     shard: Annotated[str, typer.Option(help="I/N: take only the I-th of N parts of the sources.")] = "1/1",
 ) -> None:
-    """Hear the machines: run the collectors."""
+    """Hear the machines: one process of `mes up`."""
     from collectors.supervisor import main
     from mes.host.here import settings_to_run
     from mes.log import configure
@@ -48,7 +50,7 @@ def collect(
 
 
 def track() -> None:
-    """Book what was heard: run the tracker."""
+    """Book what was heard, tell what follows: one process of `mes up`."""
     from mes.host.here import settings_to_run
     from mes.log import configure
     from mes.tracker.tracker import main
@@ -58,7 +60,7 @@ def track() -> None:
 
 
 def work() -> None:
-    """Run the background jobs."""
+    """Do the housekeeping: one process of `mes up`."""
     from mes.host.here import settings_to_run
     from mes.log import configure
     from mes.work import main
@@ -70,7 +72,7 @@ def work() -> None:
 def serve(
     port: Annotated[int | None, typer.Option(help="Instead of MES_HTTP_PORT.", min=1, max=65535)] = None,
 ) -> None:
-    """Serve the API and the screens."""
+    """Serve the API and the screens: one process of `mes up`."""
     from api.app import main
     from mes.host.here import settings_to_run
     from mes.log import configure

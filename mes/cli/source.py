@@ -13,7 +13,7 @@ from mes.errors import MesError, NotFoundError
 if TYPE_CHECKING:
     from collectors.source import Assignment
 
-group = typer.Typer(no_args_is_help=True, help="Device servers and brokers.")
+group = typer.Typer(no_args_is_help=True, help="Device servers and brokers: test, look, trust.")
 
 
 def add_to(app: typer.Typer) -> None:
@@ -27,7 +27,7 @@ def try_source(
     *,
     seconds: Annotated[float, typer.Option(help="How long to listen at most.")] = 10.0,
 ) -> None:
-    """Connect to a source as the collector would and print what each of its tags says."""
+    """Connect as the collector would. Prints what each tag of the source says."""
     from collectors.look import listen_to
     from mes.host.here import settings_here
 
@@ -51,7 +51,7 @@ def browse(
     source: Annotated[str, typer.Option(help="Code to write into the tags.")] = "source-1",
     seconds: Annotated[float, typer.Option(help="How long to listen to a broker.")] = 10.0,
 ) -> None:
-    """Print what a server or broker has as [[tag]] lines, with the values of now, to be checked and pasted."""
+    """Print what a server has as [[tag]] lines. With the values of now, to be checked and pasted."""
     from collectors.look import browse as look
     from mes.domain.plant import Source
     from mes.settings import load_settings
@@ -77,7 +77,7 @@ def browse(
 def trust(
     thumbprint: Annotated[str, typer.Argument(help="The beginning of a thumbprint; without one, list them.")] = "",
 ) -> None:
-    """Accept the certificate of a server that was met and rejected; compare its thumbprint at the server first."""
+    """Accept a server's rejected certificate. Compare its thumbprint at the server first."""
     from collectors.opcua.security import Pki
     from mes.host.here import settings_here
 

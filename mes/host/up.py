@@ -23,7 +23,7 @@ import httpx
 from mes.clock import mono
 from mes.errors import SetupError
 from mes.host import debian, mosquitto, processes, timescale
-from mes.host.files import locked, make_folder
+from mes.host.files import locked, make_folder, need_mb
 from mes.host.here import DATABASE, RUN_LOCK, announced
 from mes.host.processes import Say
 from mes.host.supervisor import Program, Supervisor
@@ -31,6 +31,7 @@ from mes.settings import Settings
 
 READY_WAIT_S = 120.0
 FALLS_MAX = 3
+RUN_NEEDS_MB = 200
 LOOK_EVERY_S = 0.25
 
 
@@ -88,6 +89,7 @@ def run(settings: Settings, say: Say, *, prepare: Prepare = prepare_plant, home:
         locked(settings.home / RUN_LOCK, busy=f"Takt is already running for {settings.home}", wait_s=2),
     ):
         _require_port(settings)
+        need_mb(settings.home, RUN_NEEDS_MB, "Running Takt")
         if home is not None:
             shutil.rmtree(home, ignore_errors=True)
         with servers(settings, say, home=home) as served:

@@ -103,6 +103,15 @@ def test_what_a_killed_demo_left_counts_for_nothing(tmp_path: Path) -> None:
         here.settings_here(settings)
 
 
+def test_a_full_disk_is_said_before_anything_starts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Too little room ends the start with how much there is and the variable that names a larger disk."""
+    monkeypatch.setattr(up, "RUN_NEEDS_MB", 10**9)
+    with pytest.raises(SetupError, match=r"Running Takt needs \d+ MB .* are free") as caught:
+        up.run(_settings(tmp_path), processes.silent)
+    assert "MES_HOME" in caught.value.remedy
+    assert not (tmp_path / "db").exists()
+
+
 def test_a_second_start_for_the_same_home_is_refused(tmp_path: Path) -> None:
     """Two at once would share spool and broker; the first one's things are not touched."""
     (tmp_path / "demo").mkdir()
