@@ -17,7 +17,7 @@ demo: setup ## everything with a simulated plant; ARGS="--speed 60 --seed 2"
 
 test: ## install what the tests need and run them all; ARGS="tests/host -k port"
 	@$(PYTHON) deploy/bootstrap.py --browser
-	@exec $(PYTEST) -m "not chaos and not soak and not peers" $(ARGS)
+	@exec $(PYTEST) -n 4 --dist loadfile --no-loadscope-reorder -m "not chaos and not soak and not peers" $(ARGS)
 
 check: check-python check-web ## everything that can be said without running the product
 

@@ -24,6 +24,17 @@ from mes.host.files import free_mb
 from mes.settings import load_settings
 
 
+LONG_ROOMS = ("e2e", "tracker", "scheduler", "browser")
+"""Whose files begin first when several workers share the run: none of them shall be what everybody waits for."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Long rooms first, else as collected."""
+    order = {room: n for n, room in enumerate(LONG_ROOMS)}
+    tests = Path(__file__).parent
+    items.sort(key=lambda item: order.get(item.path.relative_to(tests).parts[0], len(order)))
+
+
 def _run(server_url: str, statement: str, *names: str) -> None:
     with psycopg.connect(server_url, autocommit=True) as conn:
         conn.execute(sql.SQL(statement).format(*(sql.Identifier(name) for name in names)))
