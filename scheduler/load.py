@@ -112,6 +112,7 @@ class _Loader:
         orders = tuple(self._order(work) for work in open_works.values())
         ahead = self._ahead(open_works)
         loose = self._loose(open_works, orders, ahead)
+        under_way = tuple(self._under_way(open_works, ahead))
         families = {*(row.family for row in self.basis.orders), *self.basis.family_now.values()}
         problem = Problem(
             name=name,
@@ -126,8 +127,8 @@ class _Loader:
             receipts=self._receipts,
             crews=floor.crews_of(self.calendar, self.now, until),
             resources=floor.resources_of(self.basis.plant),
-            under_way=tuple(self._under_way(open_works, ahead)),
-            previous=tuple(self._previous(open_works, ahead, loose)),
+            under_way=under_way,
+            previous=tuple(_begun_first(under_way, self._previous(open_works, ahead, loose), self.now)),
         )
         return Question(
             problem=problem,
@@ -323,6 +324,22 @@ class _Loader:
 
     def _expected(self, at: datetime) -> datetime:
         return at if at >= self.now else self.now + OVERDUE
+
+
+def _begun_first(under_way: Sequence[UnderWay], lots: Iterable[PlanLot], now: datetime) -> Iterable[PlanLot]:
+    """The previous lots, those that run before any other of their line: people may begin what was planned for later."""
+    found = list(lots)
+    by_start = sorted(found, key=lambda lot: lot.start_at)
+    earlier: dict[int, datetime] = {}
+    for line in {work.line for work in under_way}:
+        own = [lot for lot in by_start if lot.line == line]
+        works = [(w.order, w.stage) for w in sorted(under_way, key=lambda w: w.start_at) if w.line == line]
+        first = {(lot.order, lot.stage): lot for lot in reversed(own)}
+        begun = [first[work] for work in dict.fromkeys(works) if work in first]
+        if begun != own[: len(begun)]:
+            from_at = min(own[0].start_at, now)
+            earlier |= {id(lot): from_at - (len(begun) - n) * MINUTE for n, lot in enumerate(begun)}
+    return (replace(lot, start_at=earlier.get(id(lot), lot.start_at)) for lot in found)
 
 
 def whole_minute(at: datetime) -> datetime:

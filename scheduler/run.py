@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
@@ -16,7 +16,7 @@ from mes.actions.plan import publish, request_run, save_plan
 from mes.actions.plant import plant_at
 from mes.actions.record import Deed
 from mes.domain.exchange import plain
-from mes.domain.plan import Change, ChangeOrder, PlanBody, RunReason
+from mes.domain.plan import Change, ChangeCalendar, ChangeOrder, PlanBody, RunReason
 from mes.domain.plan_diff import LinePolicy, Obstacle, PlanDiff, diff, first_plan_obstacles, replan_obstacles
 from mes.domain.plant import Plant
 from mes.errors import InputError, MesError
@@ -26,16 +26,19 @@ from mes.store.bell import ring
 from mes.store.planned import disturbed_at, load_body
 from mes.store.pool import Connection
 from mes.store.product import effective_revision
+from mes.store.wished import load_down
 from scheduler.changes import changed, impossible_moves, rearranged, tentative
 from scheduler.check import check
 from scheduler.child import Child, Look, Task
 from scheduler.keep import body_of, with_wants_of
-from scheduler.load import Basis, Question, question_of
+from scheduler.load import Basis, Question, question_of, whole_minute
 from scheduler.plan import Plan
 from scheduler.solve import Params
 
 TAKT = "takt"
 """Who publishes without a person."""
+LINE_DOWN = "line_down"
+"""Why a line is closed that has a fault."""
 TIME_LIMIT_S = {"edit": 0.5, "promise": 0.5, "scenario": 5.0, "replan": 4.0}
 TIME_LIMIT_S_MAX = 600.0
 REPAIRED = ("edit", "promise")
@@ -61,6 +64,8 @@ class Given:
     before: PlanBody | None
     published_id: int | None
     disturbed_at: Mapping[str, datetime]
+    down: tuple[ChangeCalendar, ...] = ()
+    """Lines that have had a fault for so long that it is counted on, closed for as long again."""
 
     @property
     def versions(self) -> dict[str, int]:
@@ -120,7 +125,16 @@ def read(conn: Connection, run: store.PlanRun, now: datetime) -> Given:
         before=before,
         published_id=published,
         disturbed_at=disturbed_at(conn, by=TAKT),
+        down=tuple(_closed(conn, plant, now)),
     )
+
+
+def _closed(conn: Connection, plant: Plant, now: datetime) -> Iterable[ChangeCalendar]:
+    for down in load_down(conn, sorted(plant.lines), now=now, since=now):
+        limit = timedelta(minutes=plant.lines[down.line].replan.down_minutes)
+        if down.is_known(now, limit):
+            from_at, to_at = whole_minute(now), whole_minute(down.expected_until(now, limit))
+            yield ChangeCalendar(down.line, False, from_at, to_at + timedelta(minutes=1), LINE_DOWN)
 
 
 def _basis(conn: Connection, plant: Plant, now: datetime, changes: Sequence[Change], before: PlanBody | None) -> Basis:
@@ -180,13 +194,13 @@ def _questions(given: Given) -> tuple[Question, Question]:
     question = question_of(given.basis, name=f"run {given.run.id}", held_lines=held)
     if refused := list(impossible_moves(question.problem, given.basis.base, given.changes)):
         raise InputError("A lot cannot go there", faults=tuple(refused))
-    asked = replace(question, problem=changed(question.problem, given.changes))
+    asked = replace(question, problem=changed(question.problem, (*given.down, *given.changes)))
     if not given.changes or given.run.automatic:
         return asked, asked
     orders = [row for row in given.basis.orders if row.version]
     lots = given.before.lots if given.before else ()
     as_it_is = question_of(replace(given.basis, orders=orders, base=lots), name="as it is", held_lines=held)
-    return asked, as_it_is
+    return asked, replace(as_it_is, problem=changed(as_it_is.problem, given.down))
 
 
 def _task(given: Given, question: Question, as_it_is: Question) -> Task:
@@ -239,7 +253,7 @@ def _obstacles(given: Given, found: Found) -> tuple[Obstacle, ...]:
         found.body,
         found.change,
         given.policies,
-        newly_late=found.effect.newly_late,
+        effect=found.effect,
         disturbed_at=given.disturbed_at,
     )
 

@@ -11,7 +11,8 @@ from mes.domain.material.shortage import Opens, advance
 
 ReportMode = Literal["confirmation", "job_end", "hourly", "automatic"]
 ETA_MOVED_MIN = timedelta(minutes=15)
-"""An ETA that moved less than this is not told again, unless it crossed the due date."""
+ETA_MOVED_SHARE_MIN = 0.05
+"""An ETA that moved less than both (the share: of the time still to go) is not told again, but for `is_news`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,13 +53,19 @@ def late_minutes(eta_at: datetime | None, due_at: datetime) -> int:
     return -int((due_at - eta_at) // timedelta(minutes=1))
 
 
-def is_news(told_at: datetime | None, eta_at: datetime | None, told_due_at: datetime, due_at: datetime) -> bool:
-    """Whether an ETA differs so much from what was told that it has to be told anew."""
+def is_news(
+    told_at: datetime | None, eta_at: datetime | None, told_due_at: datetime, due_at: datetime, now: datetime
+) -> bool:
+    """Whether an ETA differs so much from what was told that it has to be told anew.
+
+    A due date that changed, one that is crossed, one not in sight or in sight again: always.
+    """
     if told_at is None or eta_at is None:
         return told_at is not eta_at
     if told_due_at != due_at or (told_at > told_due_at) != (eta_at > due_at):
         return True
-    return abs(eta_at - told_at) >= ETA_MOVED_MIN
+    to_go = max(told_at, eta_at) - now
+    return abs(eta_at - told_at) >= max(ETA_MOVED_MIN, ETA_MOVED_SHARE_MIN * to_go)
 
 
 @dataclass(frozen=True, slots=True)

@@ -262,20 +262,24 @@ def replan_obstacles(
     change: PlanDiff,
     policies: Sequence[LinePolicy],
     *,
-    newly_late: Sequence[str],
+    effect: PlanDiff,
     disturbed_at: Mapping[str, datetime] | None = None,
 ) -> tuple[Obstacle, ...]:
     """What keeps a re-plan from being published by itself; empty: nothing.
 
-    `change` is against the published plan. `newly_late` are orders that would be in time were the published plan
-    carried on with what is known now: an order that is late either way is not counted against the plan. `disturbed_at`
-    says when each line's lots were last moved without a person.
+    `change` is against the published plan, `effect` against carrying on with that with what is known now: an order that
+    is late either way, and a lot that cannot stay where it is, are not counted against the plan. `disturbed_at` says
+    when each line's lots were last moved without a person.
     """
     return tuple(
         obstacle
         for policy in policies
-        for obstacle in _line_obstacles(plan, change, policy, newly_late, (disturbed_at or {}).get(policy.line))
+        for obstacle in _line_obstacles(plan, change, policy, effect, (disturbed_at or {}).get(policy.line))
     )
+
+
+def _place(move: LotMove) -> tuple[str, int, str | None, datetime | None]:
+    return move.order, move.operation_seq, move.to_line, move.to_start_at
 
 
 def moved_lines(change: PlanDiff) -> tuple[str, ...]:
@@ -288,7 +292,7 @@ def _line_obstacles(
     plan: PlanBody,
     change: PlanDiff,
     policy: LinePolicy,
-    newly_late: Sequence[str],
+    effect: PlanDiff,
     disturbed_at: datetime | None,
 ) -> Iterable[Obstacle]:
     touching = [move for move in change.moves if policy.line in (move.from_line, move.to_line)]
@@ -297,12 +301,13 @@ def _line_obstacles(
     if policy.planning != "automatic":
         yield Obstacle(policy.planning, policy.line)
         return
-    moved = sum(move.is_move for move in touching)
+    chosen = {_place(move) for move in effect.moves}
+    moved = sum(move.is_move and _place(move) in chosen for move in touching)
     lots = max(moved, sum(lot.line == policy.line for lot in plan.lots))
     if moved > policy.moved_max * lots:
         yield Obstacle("moved", policy.line, {"moved": moved, "lots": lots, "moved_max": policy.moved_max})
     own = {lot.order for lot in plan.lots if lot.line == policy.line}
-    late = [order for order in newly_late if order in own]
+    late = [order for order in effect.newly_late if order in own]
     if len(late) > policy.newly_late_max:
         yield Obstacle("newly_late", policy.line, {"orders": late, "newly_late_max": policy.newly_late_max})
     if moved and disturbed_at is not None and plan.now_at - disturbed_at < policy.every:

@@ -107,14 +107,14 @@ class CalendarException:
 
 @dataclass(frozen=True, slots=True)
 class ReplanLimits:
-    """Inside these an automatic line publishes its re-plan by itself; outside a planner decides.
-
-    `every_minutes`: how long after such a plan moved lots of the line another may.
-    """
+    """Inside these an automatic line publishes its re-plan by itself; outside a planner decides. It moves lots that
+    could stay each `every_minutes` at most. A fault of `down_minutes`, an order `drift_minutes` late ask for one."""
 
     moved_max: float = 0.2
     newly_late_max: int = 0
     every_minutes: int = 120
+    down_minutes: int = 30
+    drift_minutes: int = 60
 
 
 @dataclass(frozen=True, slots=True)

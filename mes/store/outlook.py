@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
@@ -167,6 +167,40 @@ def load_causes(conn: Connection, plan_id: int, ids: Sequence[int]) -> dict[int,
     ):
         found.setdefault(order_id, []).append({"cause": cause, "minutes": minutes, "detail": detail})
     return found
+
+
+def load_replans(conn: Connection, plan_id: int, told_at: Mapping[int, datetime]) -> dict[int, dict[str, Any]]:
+    """Orders a plan ends later than the one published when their ETA was told, as `{cause, minutes, detail}`.
+
+    `detail`: the plan's version, who published it, and the reasons it was made for.
+    """
+    rows = conn.execute(
+        """
+        select t.order_id, floor(extract(epoch from n.completed_at - o.completed_at) / 60)::int, p.version,
+               p.published_by, coalesce(r.reasons, '[]')
+        from unnest(%(ids)s::int8[], %(told_at)s::timestamptz[]) as t (order_id, at)
+        join plan p on p.id = %(plan_id)s
+        left join plan_run r on r.id = p.run_id
+        join plan_order n on n.plan_id = p.id and n.order_id = t.order_id
+        cross join lateral (
+            select id from plan where published_at <= t.at order by version desc limit 1) as then_published
+        join plan_order o on o.plan_id = then_published.id and o.order_id = t.order_id
+        where n.completed_at > o.completed_at
+        """,
+        {"ids": list(told_at), "told_at": list(told_at.values()), "plan_id": plan_id},
+    )
+    return {
+        order_id: {
+            "cause": "replanned",
+            "minutes": minutes,
+            "detail": {"version": version, "by": by, "because": [_named(reason) for reason in reasons]},
+        }
+        for order_id, minutes, version, by, reasons in rows
+    }
+
+
+def _named(reason: dict[str, Any]) -> str:
+    return f"{reason['kind']} {reason.get('subject', '')}".strip()
 
 
 def item_units(conn: Connection, items: Sequence[str]) -> dict[str, str]:

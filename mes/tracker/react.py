@@ -16,7 +16,7 @@ from mes.store.pool import Connection
 from mes.store.touched import Kind, Touched
 from mes.store.tracking.counts import load_jobs
 from mes.tracker.book import Booked
-from mes.tracker.etas import react_etas
+from mes.tracker.etas import expected_ends, react_etas
 from mes.tracker.marks import react_device_orders, react_switches
 from mes.tracker.outlook import load_outlook
 from mes.tracker.plants import Plants
@@ -126,6 +126,7 @@ class Reactor:
         items = ahead.items | ahead.counted_items
         if everything or items:
             react_shortages(conn, deed, outlook, None if everything else items)
+        expected = expected_ends(outlook)
         if everything:
-            react_etas(conn, deed, outlook)
-        react_wish(conn, deed, outlook.plant)
+            react_etas(conn, deed, outlook, expected)
+        react_wish(conn, deed, outlook, expected)

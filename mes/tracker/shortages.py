@@ -30,7 +30,10 @@ from mes.store.shortage import (
 )
 from mes.tracker.outlook import Outlook, needs
 
-NEEDED_BY_MOVED = timedelta(minutes=15)
+NEEDED_BY_MOVED_MIN = timedelta(minutes=15)
+NEEDED_BY_MOVED_SHARE_MIN = 0.1
+QUANTITY_MOVED_SHARE_MIN = Decimal("0.02")
+"""A shortage whose figures moved less (the time: than both, of the time to go) is not told again because of them."""
 CALL_FOR_US = 4 * 3600 * 1_000_000
 """A call-off asks for what the line needs in this much of planned running."""
 
@@ -80,7 +83,7 @@ class _Item:
             found = self._finding(short, on_hand, coming, standing)
             if standing is None:
                 self._open(found)
-            elif _is_news(standing, found):
+            elif _is_news(standing, found, self.deed.at):
                 self._change(standing, found)
         elif standing is not None:
             without = lack(on_hand, [], flows, self.outlook.now) if receipts else None
@@ -133,17 +136,20 @@ class _Item:
         _tell(self.conn, self.deed, "mes.shortage.changed", standing.id, _body(self.item, self.unit, found, state))
 
 
-def _is_news(standing: Shortage, found: Finding) -> bool:
+def _is_news(standing: Shortage, found: Finding, now: datetime) -> bool:
     """Whether a shortage changed so much that it has to be said anew."""
     if (standing.covered_by is None) != (found.covered_by is None):
         return True
     if (standing.confirmed_at is None) != (found.confirmed_at is None):
         return True
-    if standing.short_quantity != found.short_quantity or standing.cause != found.cause:
+    moved = abs(standing.short_quantity - found.short_quantity)
+    if moved > QUANTITY_MOVED_SHARE_MIN * standing.short_quantity or standing.cause != found.cause:
         return True
     if {(o["system"], o["number"]) for o in standing.orders} != {(o["system"], o["number"]) for o in found.orders}:
         return True
-    return abs(standing.needed_by - found.needed_by) >= NEEDED_BY_MOVED
+    to_go = max(standing.needed_by, found.needed_by) - now
+    least = max(NEEDED_BY_MOVED_MIN, NEEDED_BY_MOVED_SHARE_MIN * to_go)
+    return abs(standing.needed_by - found.needed_by) >= least
 
 
 def _close(conn: Connection, deed: Deed, standing: Shortage, unit: str, cause: str) -> None:

@@ -34,15 +34,26 @@ def test_only_the_last_stage_completes_an_order_and_finished_lots_take_no_time()
     assert ends(lots, opens, 0) == {1: 3 * HOUR}
 
 
+def is_told(told: datetime | None, eta: datetime | None, told_due: datetime, due: datetime, now: float = -60) -> bool:
+    return is_news(told, eta, told_due, due, at(now))
+
+
 def test_an_eta_is_news_when_it_moves_or_crosses_the_due_date() -> None:
     """Fifteen minutes, from in time to late, out of sight, or another due date."""
-    assert not is_news(at(0), at(14), at(60), at(60))
-    assert is_news(at(0), at(15), at(60), at(60))
-    assert is_news(at(59), at(61), at(60), at(60))
-    assert is_news(at(0), None, at(60), at(60))
-    assert is_news(None, at(0), at(60), at(60))
-    assert not is_news(None, None, at(60), at(60))
-    assert is_news(at(0), at(0), at(60), at(90))
+    assert not is_told(at(0), at(14), at(60), at(60))
+    assert is_told(at(0), at(15), at(60), at(60))
+    assert is_told(at(59), at(61), at(60), at(60))
+    assert is_told(at(0), None, at(60), at(60))
+    assert is_told(None, at(0), at(60), at(60))
+    assert not is_told(None, None, at(60), at(60))
+    assert is_told(at(0), at(0), at(60), at(90))
+
+
+def test_an_eta_of_next_week_is_not_told_again_for_a_quarter_of_an_hour() -> None:
+    """What is a twentieth of the time to go is news: of five days six hours."""
+    due = at(9000)
+    assert not is_told(at(7200), at(7500), due, due, now=0)
+    assert is_told(at(7200), at(7600), due, due, now=0)
 
 
 def test_lateness_is_in_whole_minutes_rounded_up() -> None:

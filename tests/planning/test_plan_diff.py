@@ -76,8 +76,9 @@ def test_assisted_lines_leave_a_proposal():
     """A re-plan that touches a line whose planner wants to see it waits for them, another does not."""
     plan = body(replace(ONE, line="L02"))
     change = diff(body(ONE), plan)
-    assert {o.code for o in replan_obstacles(plan, change, policies("assisted"), newly_late=())} == {"assisted"}
-    assert replan_obstacles(body(ONE), diff(body(ONE), body(ONE)), policies("assisted"), newly_late=()) == ()
+    assert {o.code for o in replan_obstacles(plan, change, policies("assisted"), effect=change)} == {"assisted"}
+    same = diff(body(ONE), body(ONE))
+    assert replan_obstacles(body(ONE), same, policies("assisted"), effect=same) == ()
 
 
 def test_automatic_lines_publish_inside_their_limits():
@@ -85,15 +86,26 @@ def test_automatic_lines_publish_inside_their_limits():
     before = body(ONE, TWO, OTHER, replace(OTHER, lot_no=4, order="ERP1/3"))
     after = body(ONE, TWO, replace(OTHER, line="L02"), replace(OTHER, lot_no=4, order="ERP1/3"))
     change = diff(before, after)
-    assert replan_obstacles(after, change, policies(moved_max=1.0), newly_late=()) == ()
-    assert {(o.code, o.line) for o in replan_obstacles(after, change, policies(moved_max=0.2), newly_late=())} == {
+    assert replan_obstacles(after, change, policies(moved_max=1.0), effect=change) == ()
+    assert {(o.code, o.line) for o in replan_obstacles(after, change, policies(moved_max=0.2), effect=change)} == {
         ("moved", "L01"),
         ("moved", "L02"),
     }
-    late = {"newly_late": ["ERP1/1"]}
-    obstacles = replan_obstacles(after, change, policies(moved_max=1.0), **late)
+    late = replace(after, orders=(replace(after.orders[0], late_minutes=10), *after.orders[1:]))
+    worse = diff(before, late)
+    obstacles = replan_obstacles(late, worse, policies(moved_max=1.0), effect=worse)
     assert [(o.code, o.line) for o in obstacles] == [("newly_late", "L01")]
-    assert replan_obstacles(after, change, policies(moved_max=1.0, newly_late_max=1), **late) == ()
+    assert replan_obstacles(late, worse, policies(moved_max=1.0, newly_late_max=1), effect=worse) == ()
+
+
+def test_what_cannot_stay_where_it_is_is_not_counted():
+    """A lot that goes where it would end up anyway keeps no re-plan back, however many they are, however soon."""
+    after = body(replace(ONE, line="L02"), TWO, now=at(8))
+    change = diff(body(ONE, TWO), after)
+    strict = policies(moved_max=0.0, every=timedelta(hours=2))
+    assert replan_obstacles(after, change, strict, effect=diff(after, after), disturbed_at={"L01": at(7)}) == ()
+    codes = {o.code for o in replan_obstacles(after, change, strict, effect=change, disturbed_at={"L01": at(7)})}
+    assert codes == {"moved", "recent"}
 
 
 def test_a_line_is_not_moved_again_and_again():
@@ -101,7 +113,7 @@ def test_a_line_is_not_moved_again_and_again():
     plan = body(replace(ONE, line="L02"), now=at(8))
     change = diff(body(ONE), plan)
     often = policies(moved_max=1.0, every=timedelta(hours=2))
-    assert replan_obstacles(plan, change, often, newly_late=(), disturbed_at={"L01": at(5)}) == ()
-    assert [o.code for o in replan_obstacles(plan, change, often, newly_late=(), disturbed_at={"L01": at(7)})] == [
+    assert replan_obstacles(plan, change, often, effect=change, disturbed_at={"L01": at(5)}) == ()
+    assert [o.code for o in replan_obstacles(plan, change, often, effect=change, disturbed_at={"L01": at(7)})] == [
         "recent"
     ]

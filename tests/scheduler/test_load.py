@@ -240,6 +240,13 @@ def test_running_work_nobody_planned_is_the_rest_of_its_job():
     assert [(work.line, work.qty, work.start_at) for work in asked.under_way] == [("L02", 30, NOW)]
 
 
+def test_what_runs_comes_first_whatever_was_planned_before_it():
+    """People began the later lot: the previous plan has it before the other, so that it may keep the line."""
+    plan = [lot(1, "ERP1/1", at(8)), lot(2, "ERP1/2", at(10))]
+    asked = problem(order(1), order(2), now=at(9), base=plan, jobs=[job("ERP1/2")])
+    assert [row.order for row in sorted(asked.previous, key=lambda row: row.start_at)] == ["ERP1/2", "ERP1/1"]
+
+
 def test_a_waiting_job_is_not_under_way():
     """What nobody works on may still be moved."""
     assert problem(order(1), jobs=[job("ERP1/1", running=False)]).under_way == ()
