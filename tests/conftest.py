@@ -23,7 +23,6 @@ from mes.host import mosquitto, processes, timescale
 from mes.host.files import free_mb
 from mes.settings import load_settings
 
-
 LONG_ROOMS = ("e2e", "tracker", "scheduler", "browser")
 """Whose files begin first when several workers share the run: none of them shall be what everybody waits for."""
 
