@@ -59,7 +59,12 @@ class Settings(BaseSettings):
     """Read once at start, never changed; `model_copy(update=...)` gives a changed one."""
 
     model_config = SettingsConfigDict(
-        env_prefix="MES_", toml_file=SETTINGS_FILE, frozen=True, extra="forbid", use_attribute_docstrings=True
+        env_prefix="MES_",
+        env_ignore_empty=True,
+        toml_file=SETTINGS_FILE,
+        frozen=True,
+        extra="forbid",
+        use_attribute_docstrings=True,
     )
 
     home: Annotated[Path, AfterValidator(_absolute)] = Field(default_factory=default_home)

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from mes.errors import InputError
-from mes.settings import Settings, default_home, load_settings, unknown_variables
+from mes.settings import Settings, default_cache, default_home, load_settings, unknown_variables
 
 
 @pytest.fixture(autouse=True)
@@ -24,6 +24,14 @@ def test_variables_win_over_the_file(tmp_path: Path, monkeypatch: pytest.MonkeyP
     monkeypatch.setenv("MES_HTTP_PORT", "9001")
     settings = load_settings()
     assert (settings.http_port, settings.lang) == (9001, "zh")
+
+
+def test_an_empty_variable_counts_as_not_given(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """`MES_CACHE=` does not mean the folder one happens to stand in."""
+    monkeypatch.setenv("MES_CACHE", "")
+    monkeypatch.setenv("MES_HTTP_PORT", "")
+    settings = load_settings()
+    assert (settings.cache, settings.http_port) == (default_cache(), 8000)
 
 
 def test_without_anything_it_listens_on_this_machine_only() -> None:
