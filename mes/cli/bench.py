@@ -34,6 +34,15 @@ def ingest(*, seconds: Seconds = 20.0, as_json: AsJson = False) -> None:
 
 
 @group.command()
+def opcua(*, seconds: Seconds = 10.0, as_json: AsJson = False) -> None:
+    """OPC UA notifications: CPU each, time to subscribe 5,000 items, values lost, beside asyncua's handler API."""
+    from mes.bench.opcua import run
+    from mes.host.processes import free_port
+
+    _show(run(free_port(), seconds=seconds), as_json)
+
+
+@group.command()
 def query(
     *,
     days: Annotated[int, typer.Option(help="Of history behind the questions.", min=1)] = 90,
@@ -43,22 +52,6 @@ def query(
     from mes.bench.query import run
 
     _measure(lambda settings: run(settings, days=days), as_json=as_json)
-
-
-@group.command()
-def plan(
-    *,
-    sets: Annotated[
-        list[str] | None, typer.Option("--set", help="One of the sets, as often as wanted; else all.")
-    ] = None,
-    seeds: Annotated[int, typer.Option(help="Random numbers tried: median and worst are told.", min=1)] = 5,
-    instances: Annotated[Path | None, typer.Option(help="Folder of published problems.", exists=True)] = None,
-    as_json: AsJson = False,
-) -> None:
-    """Plans of generated plants and published problems against their bars, beside a rule, CP-SAT and PyJobShop."""
-    from mes.bench.plan import run
-
-    _show(run(sets or (), seeds=seeds, instances=instances, say=lambda text: typer.echo(text, err=True)), as_json)
 
 
 @group.command()
@@ -85,6 +78,22 @@ def loop(
             drop_database(own)
 
     _measure(measured, as_json=as_json)
+
+
+@group.command()
+def plan(
+    *,
+    sets: Annotated[
+        list[str] | None, typer.Option("--set", help="One of the sets, as often as wanted; else all.")
+    ] = None,
+    seeds: Annotated[int, typer.Option(help="Random numbers tried: median and worst are told.", min=1)] = 5,
+    instances: Annotated[Path | None, typer.Option(help="Folder of published problems.", exists=True)] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Plans of generated plants and published problems against their bars, beside a rule, CP-SAT and PyJobShop."""
+    from mes.bench.plan import run
+
+    _show(run(sets or (), seeds=seeds, instances=instances, say=lambda text: typer.echo(text, err=True)), as_json)
 
 
 def _measure(run: Callable[[Settings], Result], *, as_json: bool) -> None:

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import sys
+from contextlib import suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from mes.errors import MesError, NotFoundError
+from mes.errors import MesError, NotFoundError, SetupError, UnavailableError
 
 if TYPE_CHECKING:
     from collectors.source import Assignment
+    from mes.settings import Settings
 
 group = typer.Typer(no_args_is_help=True, help="Device servers and brokers: test, look, trust.")
 
@@ -47,6 +49,9 @@ def browse(
     user: Annotated[str, typer.Option(help="User name.")] = "",
     password_env: Annotated[str, typer.Option(help="The variable that holds the password.")] = "",
     security: Annotated[str, typer.Option(help="OPC UA security, as in the plant file.")] = "None",
+    ca: Annotated[str, typer.Option(help="mqtts: file with the authority that signed the broker's certificate.")] = "",
+    cert: Annotated[str, typer.Option(help="File with our certificate, where one is wanted.")] = "",
+    key: Annotated[str, typer.Option(help="File with its key.")] = "",
     glob: Annotated[str, typer.Option(help="Only paths, topics or metrics like this.")] = "*",
     source: Annotated[str, typer.Option(help="Code to write into the tags.")] = "source-1",
     seconds: Annotated[float, typer.Option(help="How long to listen to a broker.")] = 10.0,
@@ -54,7 +59,6 @@ def browse(
     """Print what a server has as [[tag]] lines. With the values of now, to be checked and pasted."""
     from collectors.look import browse as look
     from mes.domain.plant import Source
-    from mes.settings import load_settings
 
     model = Source(
         source,
@@ -63,9 +67,12 @@ def browse(
         user=user,
         password_env=password_env,
         security=security,
+        ca=ca,
+        cert=cert,
+        key=key,
         client_id="takt-browse",
     )
-    offers = look(model, load_settings(), glob=glob, seconds=seconds, say=_progress)
+    offers = look(model, _settings(), glob=glob, seconds=seconds, say=_progress)
     _progress(None)
     for offer in offers:
         print(offer.lines(source))
@@ -79,14 +86,23 @@ def trust(
 ) -> None:
     """Accept a server's rejected certificate. Compare its thumbprint at the server first."""
     from collectors.opcua.security import Pki
-    from mes.host.here import settings_here
 
-    pki = Pki(settings_here().home / "pki")
+    pki = Pki(_settings().home / "pki")
     if thumbprint:
         print(f"Trusted: {pki.trust(thumbprint).subject.rfc4514_string()}")
         return
     for thumb, certificate in pki.rejected().items():
         print(f"{thumb}  {certificate.subject.rfc4514_string()}  until {certificate.not_valid_after_utc:%Y-%m-%d}")
+
+
+def _settings() -> Settings:
+    """Those of what runs here; looking at a server needs no database yet."""
+    from mes.host.here import settings_here
+    from mes.settings import load_settings
+
+    with suppress(SetupError, UnavailableError):
+        return settings_here()
+    return load_settings()
 
 
 def _progress(count: int | None) -> None:
