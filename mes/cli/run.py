@@ -46,7 +46,7 @@ def collect(
 
     part = _shard(shard)
     configure()
-    main(settings_to_run(), shard=part)
+    main(settings_to_run(keeping=True), shard=part)
 
 
 def track() -> None:

@@ -14,6 +14,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 import httpx
@@ -24,6 +25,9 @@ from mes.host import debian, mosquitto, processes, timescale
 from mes.host.files import free_mb
 from mes.host.here import settings_here
 from mes.settings import Settings, unknown_variables
+
+if TYPE_CHECKING:
+    from mes.store.pool import Connection
 
 PYTHON_OLDEST, PYTHON_NEWEST = (3, 11), (3, 13)
 FREE_MB_MIN = 2000
@@ -137,12 +141,21 @@ def database(settings: Settings) -> str:
     return f"PostgreSQL {facts.version}, {timescaledb}, {facts.profile}, {facts.size_mb} MB"
 
 
+def _database_asked(settings: Settings) -> Connection:
+    """A connection for a check that needs one; why there is none is said once, by the check of the database."""
+    from mes.store.pool import connect
+
+    try:
+        return connect(settings.database_url or settings_here(settings).database_url, name="takt doctor")
+    except MesError:
+        raise UnavailableError("The database cannot be asked", remedy="Put the database right first.") from None
+
+
 def schema(settings: Settings) -> str:
     """The newest schema."""
     from mes.store import schema as schemas
-    from mes.store.pool import connect
 
-    with connect(settings.database_url or settings_here(settings).database_url, name="takt doctor") as conn:
+    with _database_asked(settings) as conn:
         schemas.require_current(conn)
     return "up to date"
 
@@ -163,12 +176,11 @@ def broker(settings: Settings) -> str:
 
 def clocks(settings: Settings) -> str:
     """This machine's clock against reason, and against the database's."""
-    from mes.store.pool import connect
     from mes.store.server import server_time
 
     if clock.wall() < CLOCK_FLOOR:
         raise SetupError(f"This machine's clock says {clock.wall():%Y-%m-%d}", remedy="Set it, best by NTP.")
-    with connect(settings.database_url or settings_here(settings).database_url, name="takt doctor") as conn:
+    with _database_asked(settings) as conn:
         skew_s = abs((server_time(conn) - clock.wall()).total_seconds())
     if skew_s > SKEW_S_MAX:
         raise SetupError(f"This machine's clock is {skew_s:.0f} s off the database's", remedy="Set both by NTP.")

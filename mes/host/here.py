@@ -20,6 +20,7 @@ from mes.host.files import is_locked, make_folder, write_whole
 from mes.settings import Settings, load_settings
 from mes.store.pool import connect
 from mes.store.schema import require_current
+from mes.store.server import require_keeping
 
 DATABASE = "mes"
 RUN_LOCK = "run.lock"
@@ -43,14 +44,17 @@ def settings_here(settings: Settings | None = None) -> Settings:
     return settings.model_copy(update=changes)
 
 
-def settings_to_run() -> Settings:
+def settings_to_run(*, keeping: bool = False) -> Settings:
     """`settings_here()` for a process: raises `SetupError` when the database has another schema than this Takt knows.
 
-    A database that is away is no reason not to begin: each process waits for it, and collectors spool meanwhile.
+    `keeping`: also when it may lose what it has committed. A database that is away is no reason not to begin: each
+    process waits for it, and collectors spool meanwhile.
     """
     settings = settings_here()
     with suppress(UnavailableError), connect(settings.database_url, name="takt start") as conn:
         require_current(conn)
+        if keeping:
+            require_keeping(conn)
     return settings
 
 

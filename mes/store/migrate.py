@@ -21,8 +21,8 @@ from alembic.runtime.migration import MigrationContext
 from alembic.script import Script, ScriptDirectory
 from alembic.script.revision import RevisionMap
 
-from mes.errors import UnavailableError
 from mes.store import schema
+from mes.store.pool import away
 
 _LOCK = 0x74616B74  # "takt"
 
@@ -80,10 +80,7 @@ def _connected(url: str) -> Iterator[sa.Connection]:
         with engine.connect() as connection:
             yield connection
     except sa.exc.OperationalError as error:
-        reason = str(error.orig).strip().splitlines()[0]
-        raise UnavailableError(
-            f"The database does not answer: {reason}", remedy="Start it with `mes db start` or set MES_DATABASE_URL."
-        ) from error
+        raise away(str(error.orig)) from error
 
 
 def _steps(scripts: _SqlFiles) -> Any:

@@ -44,10 +44,21 @@ def connect(url: str, *, name: str) -> Connection:
     try:
         return psycopg.connect(url, **_options(name))
     except psycopg.OperationalError as error:
-        reason = str(error).strip().splitlines()[0]
-        raise UnavailableError(
-            f"The database does not answer: {reason}", remedy="Start it with `mes db start` or set MES_DATABASE_URL."
-        ) from error
+        raise away(str(error)) from error
+
+
+def away(said: str) -> UnavailableError:
+    """The sentence for a connection that was not made: a server that is away is another thing than one that refuses."""
+    reason = (said.strip() or "no reason given").splitlines()[0]
+    _, refused, why = reason.partition("FATAL:")
+    if refused and "database system is" not in why:
+        return UnavailableError(
+            f"The database refuses the connection: {why.strip()}",
+            remedy="Correct MES_DATABASE_URL, or unset it to use the private database.",
+        )
+    return UnavailableError(
+        f"The database does not answer: {reason}", remedy="Start it with `mes db start` or set MES_DATABASE_URL."
+    )
 
 
 @contextmanager

@@ -7,12 +7,16 @@ from datetime import datetime
 
 from psycopg.rows import class_row
 
+from mes.errors import SetupError
 from mes.store.pool import Connection
 
 
 @dataclass(frozen=True, slots=True)
 class ServerFacts:
-    """Versions, edition (`apache` or `timescale`), durability, size; `timescaledb` is empty where it is missing."""
+    """Versions, edition (`apache` or `timescale`), durability, size; `timescaledb` is empty where it is missing.
+
+    `for_tests`: it says itself that it is a test's, and so may lose what was committed.
+    """
 
     version: str
     timescaledb: str
@@ -22,6 +26,7 @@ class ServerFacts:
     synchronous_commit: bool
     size_mb: int
     knows_zones: bool
+    for_tests: bool
 
     @property
     def profile(self) -> str:
@@ -41,11 +46,22 @@ def server_facts(conn: Connection) -> ServerFacts:
                    current_setting('full_page_writes') = 'on' as full_page_writes,
                    current_setting('synchronous_commit') <> 'off' as synchronous_commit,
                    (pg_database_size(current_database()) / 1000000)::int as size_mb,
-                   exists (select from pg_timezone_names where name = 'Asia/Shanghai') as knows_zones
+                   exists (select from pg_timezone_names where name = 'Asia/Shanghai') as knows_zones,
+                   coalesce(current_setting('takt.profile', true), '') = 'fast' as for_tests
             """
         ).fetchone()
     assert facts is not None
     return facts
+
+
+def require_keeping(conn: Connection) -> None:
+    """Raises SetupError for a server that may lose what it has committed, unless it is a test's."""
+    facts = server_facts(conn)
+    if not (facts.for_tests or (facts.fsync and facts.synchronous_commit)):
+        raise SetupError(
+            "The database may lose what it has committed, so no device is thanked on its word",
+            remedy="Set fsync and synchronous_commit to on at the database server.",
+        )
 
 
 def server_time(conn: Connection) -> datetime:

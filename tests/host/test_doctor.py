@@ -55,6 +55,17 @@ def test_an_empty_database_is_told_to_upgrade(settings: Settings, server_url: st
             conn.execute("drop database takt_empty with (force)")
 
 
+def test_why_the_database_cannot_be_asked_is_said_once(settings: Settings, server_url: str) -> None:
+    """Away, refused or missing are three sentences; the checks that need the database refer to its own."""
+    refused = settings.model_copy(update={"database_url": timescale.with_database(server_url, "takt_nowhere")})
+    assert 'refuses the connection: database "takt_nowhere" does not exist' in _only("database", refused).says
+    assert "MES_DATABASE_URL" in _only("database", refused).remedy
+    away = settings.model_copy(update={"database_url": f"postgresql://mes@127.0.0.1:{processes.free_port()}/mes"})
+    assert "does not answer" in _only("database", away).says
+    for name in ("schema", "clock"):
+        assert _only(name, away).says == "The database cannot be asked"
+
+
 def test_a_broker_that_answers_is_well(settings: Settings, mqtt_url: str) -> None:
     """Whether a broker accepts connections is tried."""
     assert _only("broker", settings.model_copy(update={"mqtt_url": mqtt_url})).ok
