@@ -8,8 +8,10 @@ from typing import Annotated, Any
 
 from annotated_types import MaxLen, MinLen
 from fastapi import APIRouter, Path
+from pydantic import StringConstraints
 
 from api.deps import Calling, Door
+from api.security import login
 from api.security.guard import needs
 from api.wire import Page
 from mes.actions import access as actions
@@ -62,6 +64,16 @@ class PersonLine:
     grants: list[GrantDocument]
 
 
+@dataclass(frozen=True)
+class BadgeDocument:
+    """A badge as a reader reads it, and a PIN of 4 to 12 digits."""
+
+    __pydantic_config__ = {"extra": "forbid"}  # noqa: RUF012
+
+    badge: Code | None = None
+    pin: Annotated[str, StringConstraints(pattern=r"^[0-9]{4,12}$")] | None = None
+
+
 @dataclass(frozen=True, slots=True)
 class Invitation:
     """The one-time link (a path of this site) with which somebody sets a password."""
@@ -100,6 +112,13 @@ def put_grants(code: CodePath, body: GrantsDocument, call: Calling) -> None:
     """Give somebody exactly these roles; their sessions end."""
     actions.grant(call.conn, call.deed, code, _grants(call, body.grants))
     call.house.doorkeeper.forget()
+
+
+@router.put("/people/{code:code}/badge", status_code=204, **needs("access:manage"))
+def put_badge(code: CodePath, body: BadgeDocument, call: Calling) -> None:
+    """What somebody signs on with at a station: a badge, a PIN, or both; what is absent is taken away."""
+    pin_hash = login.hash_password(body.pin) if body.pin else None
+    actions.set_badge(call.conn, call.deed, code, badge=body.badge, pin_hash=pin_hash)
 
 
 @router.post("/people/{code:code}/invite", status_code=201, **needs("access:manage", keeps="fact"))

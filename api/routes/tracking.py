@@ -138,9 +138,9 @@ def list_kpis(
     """KPIs by hour, shift or day, with the elements they are made of. What is undefined says why."""
     calendar = Calendar(call.plant())
     if by == "hour":
-        begin, end = _instants(from_, to)
+        begin, end = stretch_of(from_, to)
         return api_kpis.list_hour_kpis(call.conn, calendar, scope.codes(call), begin, end)
-    first, last = _days(calendar, from_, to)
+    first, last = days_of(calendar, from_, to)
     return api_kpis.list_shift_kpis(call.conn, scope.codes(call), first, last, by=by)
 
 
@@ -156,11 +156,11 @@ def get_why_kpi(
     """Why a KPI is what it is: formula, figures, and the rows that were added up."""
     if name not in KPIS:
         raise NotFoundError(f"There is no KPI {name}")
-    first, last = _days(Calendar(call.plant()), from_, to)
+    first, last = days_of(Calendar(call.plant()), from_, to)
     return api_kpis.why_kpi(call.conn, name, scope.codes(call), first, last)
 
 
-def _instants(from_: date, to: date) -> tuple[datetime, datetime]:
+def stretch_of(from_: date, to: date) -> tuple[datetime, datetime]:
     """A stretch of hours. Raises InputError for days, or too many hours."""
     if not isinstance(from_, datetime) or not isinstance(to, datetime):
         fault = Fault("query/from", "instant", "by hour from and to are instants")
@@ -169,7 +169,7 @@ def _instants(from_: date, to: date) -> tuple[datetime, datetime]:
     return from_, to
 
 
-def _days(calendar: Calendar, from_: date, to: date) -> tuple[date, date]:
+def days_of(calendar: Calendar, from_: date, to: date) -> tuple[date, date]:
     """A stretch of shift-days; instants stand for the plant's date at them. Raises InputError for too many."""
     zone = ZoneInfo(calendar.plant.site.time_zone)
     first, last = (day.astimezone(zone).date() if isinstance(day, datetime) else day for day in (from_, to))

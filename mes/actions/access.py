@@ -94,6 +94,15 @@ def grant(conn: Connection, deed: Deed, code: str, grants: Sequence[Grant]) -> N
     record(conn, deed, action="access.grant", subject=f"person:{code}", detail=_told(grants))
 
 
+def set_badge(conn: Connection, deed: Deed, code: str, *, badge: str | None, pin_hash: str | None) -> None:
+    """Give somebody the badge and PIN they sign on with at a station. Raises ConflictError for another's badge."""
+    person = _person(conn, code)
+    if not access.set_badge(conn, person.id, badge=badge, pin_hash=pin_hash):
+        raise ConflictError("Somebody else has that badge", code="badge_taken")
+    detail = {"badge": badge is not None, "pin": pin_hash is not None}
+    record(conn, deed, action="access.set_badge", subject=f"person:{code}", detail=detail)
+
+
 def set_disabled(conn: Connection, deed: Deed, code: str, *, disabled: bool) -> None:
     """Keep somebody out, at once, or let them in again."""
     person = _person(conn, code)

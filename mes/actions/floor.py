@@ -5,13 +5,22 @@ from __future__ import annotations
 from dataclasses import asdict
 from datetime import datetime, timedelta
 from typing import Literal
-from uuid import UUID
+from uuid import UUID, uuid5
 
 from mes.actions.material import Done
 from mes.actions.product import refuse
 from mes.actions.record import Deed, Touch, record
-from mes.domain.exchange import Event, EventType
-from mes.domain.floor import AndonDocument, EntryDocument, JobMark, Mark, place_of, reason_fault, time_fault
+from mes.domain.exchange import Event, EventType, quantity_text
+from mes.domain.floor import (
+    AndonDocument,
+    EntryDocument,
+    JobMark,
+    Mark,
+    StopReason,
+    place_of,
+    reason_fault,
+    time_fault,
+)
 from mes.domain.plant import Plant
 from mes.errors import ConflictError, Fault, NotFoundError
 from mes.store import floor as store
@@ -83,6 +92,19 @@ def mark_job(
     return enter(conn, deed, entry, plant, client_id=client_id)
 
 
+def explain_stops(conn: Connection, deed: Deed, said: StopReason, plant: Plant, *, client_id: UUID) -> list[Done]:
+    """Give stops of many machines and lines one reason: an entry each. All of them or none.
+
+    Raises InputError when it names no machine and no line, or names one that is not there.
+    """
+    entries = said.entries()
+    if not entries:
+        refuse("This reason", [Fault("/machines", "missing", "name machines or lines")])
+    return [
+        enter(conn, deed, entry, plant, client_id=uuid5(client_id, entry.machine or entry.line)) for entry in entries
+    ]
+
+
 def _line_of(entry: EntryDocument, plant: Plant, job: store.JobHead | None) -> str:
     line = entry.line or (job.line if job and not (entry.station or entry.machine) else "")
     found, faults = place_of(plant, line=line, station=entry.station, machine=entry.machine)
@@ -117,7 +139,10 @@ def _undone(
 
 
 def _row(entry: EntryDocument, *, line: str, at: datetime, client_id: UUID) -> store.EntryRow:
-    detail = {"person": entry.person, "note": entry.note, "ext": entry.ext}
+    share = None if entry.share is None else quantity_text(entry.share)
+    detail = {
+        "person": entry.person, "share": share, "leaves": entry.leaves, "note": entry.note, "ext": entry.ext,
+    }  # fmt: skip
     return store.EntryRow(
         client_id=client_id,
         kind=entry.kind,

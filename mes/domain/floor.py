@@ -7,11 +7,11 @@ nothing, and the correction says what it says itself (with quantity 0 or kind `n
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any, Literal
 
-from mes.domain.fields import ClientId, CodeOrNone, Count, Instant, Quantity, Text
+from mes.domain.fields import ClientId, Code, CodeOrNone, Count, Instant, Quantity, Text
 from mes.domain.plant import Plant, Reason
 from mes.domain.sample import FUTURE_MAX, KEEP_SIGNAL_DAYS
 from mes.errors import Fault
@@ -29,7 +29,8 @@ class EntryDocument:
     """One thing somebody said. It names a station, a machine, or the line as a whole.
 
     `effective_at`: when it was so (absent: now). `from_at`: what it is about began then (an hourly count, a stop, a
-    stretch to assign). `quantity`: whole pieces (absent at a count: one piece, a scan).
+    stretch to assign). `quantity`: whole pieces (absent at a count: one piece, a scan). Of who is on: `share` of what
+    is made there (absent: people share what is left equally), `leaves`: is on no longer.
     """
 
     __pydantic_config__ = {"extra": "forbid"}  # noqa: RUF012
@@ -49,6 +50,8 @@ class EntryDocument:
     serial: CodeOrNone = ""
     reverses: Count | None = None
     person: CodeOrNone = ""
+    share: Quantity | None = None
+    leaves: bool = False
     note: Text = ""
     ext: dict[str, Any] = field(default_factory=dict)
 
@@ -66,6 +69,10 @@ class EntryDocument:
             yield Fault("/reason", "missing", "a reason names its code")
         if self.kind == "who" and not self.person:
             yield Fault("/person", "missing", "who names a person")
+        if self.kind != "who" and (self.share is not None or self.leaves):
+            yield Fault("/share", "misplaced", f"an entry of kind {self.kind} says nothing of who is on")
+        if self.share is not None and not 0 < self.share <= 1:
+            yield Fault("/share", "range", "a share lies above 0 and not above 1")
         if self.kind == "note" and not (self.note or self.reverses):
             yield Fault("/note", "missing", "a note has words")
         if self.quantity is not None and self.quantity % 1:
@@ -87,6 +94,39 @@ class JobMark:
     phase: Phase | None = None
     person: CodeOrNone = ""
     note: Text = ""
+
+
+@dataclass(frozen=True)
+class StopReason:
+    """One reason for the stops of many machines or whole lines at once: a power cut from 08:12 to 09:40.
+
+    `to_at` absent: for whatever stop lasts at `from_at`. Said of a stretch it cuts stops there, so that a stop is
+    split, joined again and re-timed by saying it anew; the last word on an instant holds.
+    """
+
+    __pydantic_config__ = {"extra": "forbid"}  # noqa: RUF012
+
+    reason: CodeOrNone
+    from_at: Instant
+    to_at: Instant | None = None
+    machines: tuple[Code, ...] = ()
+    lines: tuple[Code, ...] = ()
+    client_id: ClientId | None = None
+    note: Text = ""
+
+    def entries(self) -> list[EntryDocument]:
+        """What it says of each machine and line. Raises nothing; an empty list says nothing."""
+        said = EntryDocument(
+            kind="reason",
+            reason=self.reason,
+            effective_at=self.to_at or self.from_at,
+            from_at=self.from_at if self.to_at else None,
+            note=self.note,
+        )
+        return [
+            *(replace(said, machine=code) for code in dict.fromkeys(self.machines)),
+            *(replace(said, line=code) for code in dict.fromkeys(self.lines)),
+        ]
 
 
 @dataclass(frozen=True)

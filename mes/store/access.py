@@ -202,6 +202,40 @@ def find_invited(conn: Connection, sha256: str, at: datetime) -> PersonRow | Non
         ).fetchone()
 
 
+def set_badge(conn: Connection, person_id: int, *, badge: str | None, pin_hash: str | None) -> bool:
+    """What somebody is known by at a station; False when the badge is another's."""
+    taken = conn.execute(
+        "select from person where badge = %(badge)s and id <> %(id)s", {"badge": badge, "id": person_id}
+    ).fetchone()
+    if taken is None:
+        conn.execute(
+            "update person set badge = %(badge)s, pin_hash = %(pin_hash)s where id = %(id)s",
+            {"badge": badge, "pin_hash": pin_hash, "id": person_id},
+        )
+    return taken is None
+
+
+@dataclass(frozen=True, slots=True)
+class BadgeRow:
+    """Somebody as a station knows them."""
+
+    code: str
+    name: str
+    pin_hash: str | None
+
+
+def find_badge(conn: Connection, *, badge: str = "", code: str = "") -> BadgeRow | None:
+    """Who has a badge, or this code; nobody who is kept out."""
+    with conn.cursor(row_factory=class_row(BadgeRow)) as cur:
+        return cur.execute(
+            """
+            select code, name, pin_hash from person
+            where disabled_at is null and (badge = nullif(%(badge)s, '') or code = nullif(%(code)s, ''))
+            """,
+            {"badge": badge, "code": code},
+        ).fetchone()
+
+
 def set_disabled(conn: Connection, person_id: int, at: datetime | None) -> None:
     """Keep a person out from `at`, or let them in again (None)."""
     conn.execute("update person set disabled_at = %(at)s where id = %(id)s", {"at": at, "id": person_id})

@@ -102,7 +102,7 @@ def window_elements(conn: Connection, calendar: Calendar, scope: str, windows: S
     """
     whose = _scope(calendar.plant, scope)
     bounds = [(micros(start), micros(end)) for start, end in windows]
-    through = _through(conn, whose.post)
+    through = _through_of(conn, whose.post)
     spans = _spans(conn, whose.post, min(start for start, _ in bounds), max(end for _, end in bounds))
     made = _made(conn, calendar.plant, whose, [(start, min(end, through)) for start, end in bounds])
     ruling = [Reign(0, FOREVER, calendar)]
@@ -121,7 +121,12 @@ def window_elements(conn: Connection, calendar: Calendar, scope: str, windows: S
     ]
 
 
-def _through(conn: Connection, post: str) -> int:
+def booked_through(conn: Connection, plant: Plant, scope: str) -> int:
+    """How far a scope is booked, in whole minutes (µs); 0: not at all. Raises KeyError for one that is not there."""
+    return _through_of(conn, _scope(plant, scope).post)
+
+
+def _through_of(conn: Connection, post: str) -> int:
     row = conn.execute(
         "select micros(date_trunc('minute', through_at)) from frontier where station = %(post)s", {"post": post}
     ).fetchone()

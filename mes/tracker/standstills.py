@@ -124,7 +124,7 @@ class _Desk:
                 if run.from_at >= rewrite[post]:
                     cause, root = self._cause(post, run, known.get((post, run.from_at)))
                     cut = parts(run, own, self.at_line.reason_of_code)
-                    found += [self._stop(post, run, part, cause=cause, root=root) for part in cut]
+                    found += [self._stop(post, run, part, cause=cause, root=root, state=run.state) for part in cut]
         return found
 
     def line_stops(self, output: Iterable[Run], machine_stops: Sequence[Stop], stored: Iterable[Stop]) -> list[Stop]:
@@ -133,8 +133,8 @@ class _Desk:
         found: list[Stop] = []
         for run in output:
             cause, root = self._cause(self.at_line.output, run, known.get((self.at_line.line.code, run.from_at)))
-            part = _reason_at((stop for stop in machine_stops if stop.scope == root), run)
-            found.append(self._stop("", run, part, cause=cause, root=root))
+            part, state = _reason_at((stop for stop in machine_stops if stop.scope == root), run)
+            found.append(self._stop("", run, part, cause=cause, root=root, state=state))
         return found
 
     def _cause(self, post: str, run: Run, booked: Stop | None) -> tuple[str, str]:
@@ -143,7 +143,7 @@ class _Desk:
         cause = self.row.cause(post, run.state, run.grave_at) or run.cause
         return cause, self.row.root(post, run.state, run.grave_at)
 
-    def _stop(self, post: str, run: Run, part: Part, *, cause: str, root: str) -> Stop:
+    def _stop(self, post: str, run: Run, part: Part, *, cause: str, root: str, state: str) -> Stop:
         line = self.at_line.line
         is_short = run.to_at is not None and run.to_at - run.from_at <= line.micro_stop_s * 1_000_000
         loss_us = None
@@ -156,6 +156,7 @@ class _Desk:
             line=line.code,
             machine=post,
             root_machine=root,
+            root_state=state,
             state=run.state,
             cause=cause,
             stop_code=run.stop_code,
@@ -169,9 +170,12 @@ class _Desk:
         )
 
 
-def _reason_at(root_stops: Iterable[Stop], run: Run) -> Part:
-    """A line's standstill with the reason of its root's stop that lasts as it begins, or was over shortly before."""
+def _reason_at(root_stops: Iterable[Stop], run: Run) -> tuple[Part, str]:
+    """A line's standstill with reason and state of its root's stop that lasts as it begins, or was over shortly before.
+
+    Both come from that one stop: a line that starves of a jam ahead of it stands for the jam, not for want of material.
+    """
     at = run.from_at
     near = [s for s in root_stops if s.from_at <= at and (s.to_at is None or at - s.to_at <= BUBBLE_US)]
-    reason, by = (near[-1].reason, near[-1].reason_by) if near else ("", "")
-    return Part(run.from_at, run.to_at, reason, by)
+    reason, by, state = (near[-1].reason, near[-1].reason_by, near[-1].state) if near else ("", "", run.state)
+    return Part(run.from_at, run.to_at, reason, by), state

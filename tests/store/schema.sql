@@ -7,6 +7,12 @@ CREATE FUNCTION public.instant(us bigint) RETURNS timestamp with time zone
 CREATE FUNCTION public.micros(at timestamp with time zone) RETURNS bigint
     LANGUAGE sql STABLE PARALLEL SAFE
     RETURN ((EXTRACT(epoch FROM at) * (1000000)::numeric))::bigint;
+CREATE FUNCTION public.refuse_change() RETURNS trigger
+    LANGUAGE plpgsql
+    AS $$
+begin
+    raise integrity_constraint_violation using message = tg_table_name || ' is never changed';
+end $$;
 CREATE TABLE public.alembic_version (
     version_num character varying(32) NOT NULL
 );
@@ -393,6 +399,27 @@ ALTER TABLE public.gap ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
     NO MAXVALUE
     CACHE 1
 );
+CREATE TABLE public.handover (
+    id bigint NOT NULL,
+    client_id uuid NOT NULL,
+    line text NOT NULL,
+    shift_day date NOT NULL,
+    shift text NOT NULL,
+    at timestamp with time zone NOT NULL,
+    by text NOT NULL,
+    note text DEFAULT ''::text NOT NULL,
+    from_at timestamp with time zone NOT NULL,
+    through_at timestamp with time zone NOT NULL,
+    figures jsonb NOT NULL
+);
+ALTER TABLE public.handover ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME public.handover_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
 CREATE TABLE public.idempotency_key (
     principal text NOT NULL,
     key text NOT NULL,
@@ -448,6 +475,85 @@ CREATE TABLE public.job_span (
     operation_seq integer NOT NULL,
     phase text NOT NULL
 );
+CREATE VIEW public.presence AS
+ SELECT id,
+    person,
+    line,
+    station,
+    share,
+    leaves,
+    from_at,
+    to_at
+   FROM ( SELECT e.id,
+            (e.detail ->> 'person'::text) AS person,
+            e.line,
+            COALESCE(e.station, ''::text) AS station,
+            ((e.detail ->> 'share'::text))::numeric AS share,
+            COALESCE(((e.detail ->> 'leaves'::text))::boolean, false) AS leaves,
+            e.effective_at AS from_at,
+            LEAST(lead(e.effective_at) OVER (PARTITION BY (e.detail ->> 'person'::text) ORDER BY e.effective_at, e.id), (e.effective_at + '12:00:00'::interval)) AS to_at
+           FROM public.entry e
+          WHERE ((e.kind = 'who'::text) AND (NOT (EXISTS ( SELECT
+                   FROM public.entry r
+                  WHERE (r.reverses = e.id)))))) p
+  WHERE ((NOT leaves) AND (to_at > from_at));
+CREATE VIEW public.job_person AS
+ WITH worked AS (
+         SELECT p.person,
+            p.line,
+            s.station,
+            s.job_id,
+            s.order_id,
+            s.operation_seq,
+            s.phase,
+            p.share,
+            GREATEST(p.from_at, s.from_at) AS from_at,
+            LEAST(p.to_at, COALESCE(s.to_at, 'infinity'::timestamp with time zone)) AS to_at
+           FROM (public.presence p
+             JOIN public.job_span s ON (((s.line = p.line) AND ((p.station = ''::text) OR (p.station = s.station)) AND (s.from_at < p.to_at) AND (COALESCE(s.to_at, 'infinity'::timestamp with time zone) > p.from_at))))
+          WHERE (s.job_id <> 0)
+        ), cut AS (
+         SELECT edges.station,
+            edges.job_id,
+            edges.at AS from_at,
+            lead(edges.at) OVER (PARTITION BY edges.station, edges.job_id ORDER BY edges.at) AS to_at
+           FROM ( SELECT worked.station,
+                    worked.job_id,
+                    worked.from_at AS at
+                   FROM worked
+                UNION
+                 SELECT worked.station,
+                    worked.job_id,
+                    worked.to_at
+                   FROM worked) edges
+        ), slice AS (
+         SELECT w.person,
+            w.line,
+            w.station,
+            w.job_id,
+            w.order_id,
+            w.operation_seq,
+            w.phase,
+            c.from_at,
+            c.to_at,
+            w.share,
+            sum(w.share) OVER same AS stated,
+            count(*) FILTER (WHERE (w.share IS NULL)) OVER same AS others
+           FROM (cut c
+             JOIN worked w ON ((((w.station = c.station) AND (w.job_id = c.job_id)) AND (w.from_at <= c.from_at) AND (w.to_at >= c.to_at))))
+          WINDOW same AS (PARTITION BY c.station, c.job_id, c.from_at)
+        )
+ SELECT person,
+    line,
+    station,
+    job_id,
+    order_id,
+    operation_seq,
+    phase,
+    from_at,
+    to_at,
+    round(COALESCE(share, (GREATEST((0)::numeric, ((1)::numeric - COALESCE(stated, (0)::numeric))) / (others)::numeric)), 6) AS share
+   FROM slice;
 CREATE TABLE public.production_order (
     id bigint NOT NULL,
     system text NOT NULL,
@@ -1085,6 +1191,7 @@ CREATE TABLE public.stop (
     line text NOT NULL,
     machine text NOT NULL,
     root_machine text NOT NULL,
+    root_state text DEFAULT ''::text NOT NULL,
     state text NOT NULL,
     cause text NOT NULL,
     stop_code text NOT NULL,
@@ -1176,31 +1283,23 @@ CREATE TABLE public.value_sample (
     received_at timestamp with time zone NOT NULL
 );
 CREATE VIEW report.labor AS
- WITH presence AS (
-         SELECT (e.detail ->> 'person'::text) AS person,
-            e.line,
-            COALESCE(e.station, ''::text) AS station,
-            e.effective_at AS from_at,
-            LEAST(lead(e.effective_at) OVER (PARTITION BY (e.detail ->> 'person'::text) ORDER BY e.effective_at, e.id), (e.effective_at + '12:00:00'::interval)) AS to_at
-           FROM public.entry e
-          WHERE ((e.kind = 'who'::text) AND (NOT (EXISTS ( SELECT
-                   FROM public.entry r
-                  WHERE (r.reverses = e.id)))))
-        )
- SELECT p.person,
-    p.line,
-    s.station,
+ SELECT w.person,
+    w.line,
+    w.station,
     o.system,
     o.number,
-    s.job_id,
-    s.operation_seq,
-    s.phase,
-    GREATEST(p.from_at, s.from_at) AS from_at,
-    LEAST(p.to_at, s.to_at) AS to_at,
-    (EXTRACT(epoch FROM (LEAST(p.to_at, s.to_at) - GREATEST(p.from_at, s.from_at))))::double precision AS seconds
-   FROM ((presence p
-     JOIN public.job_span s ON (((s.line = p.line) AND ((p.station = ''::text) OR (p.station = s.station)) AND (s.from_at < p.to_at) AND (COALESCE(s.to_at, 'infinity'::timestamp with time zone) > p.from_at))))
-     JOIN public.production_order o ON ((o.id = s.order_id)));
+    w.job_id,
+    w.operation_seq,
+    w.phase,
+    w.from_at,
+    LEAST(w.to_at, n.at) AS to_at,
+    w.share,
+    (EXTRACT(epoch FROM (LEAST(w.to_at, n.at) - w.from_at)))::double precision AS seconds
+   FROM ((public.job_person w
+     JOIN public.production_order o ON ((o.id = w.order_id)))
+     LEFT JOIN LATERAL ( SELECT (clock.plant_at + ((clock_timestamp() - clock.wall_at) * clock.speed)) AS at
+           FROM public.clock) n ON (true))
+  WHERE ((n.at IS NULL) OR (w.from_at < n.at));
 CREATE VIEW report.minute_count AS
  SELECT c.station,
     c.minute,
@@ -1299,10 +1398,11 @@ CREATE VIEW report.shift_kpi AS
             ELSE NULL::double precision
         END AS effectiveness,
     ((good)::double precision / (NULLIF((good + reject), 0))::double precision) AS quality_ratio,
+    ((((apt_us)::double precision / (NULLIF((calendar_us - planned_stop_us), 0))::double precision) *
         CASE
-            WHEN ((unpaced = 0) AND (apt_us > 0)) THEN ((((ideal_us)::double precision / (NULLIF((calendar_us - planned_stop_us), 0))::double precision) * (good)::double precision) / (NULLIF((good + reject), 0))::double precision)
+            WHEN (unpaced = 0) THEN ((ideal_us)::double precision / (NULLIF(apt_us, 0))::double precision)
             ELSE NULL::double precision
-        END AS oee
+        END) * ((good)::double precision / (NULLIF((good + reject), 0))::double precision)) AS oee
    FROM public.time_ledger;
 CREATE VIEW report.shortage AS
  SELECT s.id,
@@ -1342,6 +1442,7 @@ CREATE VIEW report.stop AS
     scope,
     machine,
     root_machine,
+    root_state,
     from_at,
     to_at,
     state,
@@ -1396,6 +1497,10 @@ ALTER TABLE ONLY public.frontier
     ADD CONSTRAINT frontier_pkey PRIMARY KEY (station);
 ALTER TABLE ONLY public.gap
     ADD CONSTRAINT gap_pkey PRIMARY KEY (id);
+ALTER TABLE ONLY public.handover
+    ADD CONSTRAINT handover_client_id_key UNIQUE (client_id);
+ALTER TABLE ONLY public.handover
+    ADD CONSTRAINT handover_pkey PRIMARY KEY (id);
 ALTER TABLE ONLY public.idempotency_key
     ADD CONSTRAINT idempotency_key_pkey PRIMARY KEY (principal, key);
 ALTER TABLE ONLY public.item
@@ -1537,6 +1642,7 @@ CREATE INDEX entry_station_serial_idx ON public.entry USING btree (station, seri
 CREATE INDEX expected_receipt_item_expected_at_idx ON public.expected_receipt USING btree (item, expected_at);
 CREATE INDEX gap_source_from_at_idx ON public.gap USING btree (source, from_at);
 CREATE INDEX gap_source_idx ON public.gap USING btree (source) WHERE (to_at IS NULL);
+CREATE INDEX handover_line_id_idx ON public.handover USING btree (line, id);
 CREATE INDEX job_line_shift_day_sequence_idx ON public.job USING btree (line, shift_day, sequence);
 CREATE INDEX job_span_job_id_idx ON public.job_span USING btree (job_id);
 CREATE INDEX job_span_job_id_idx1 ON public.job_span USING btree (job_id) WHERE (to_at IS NULL);
@@ -1562,6 +1668,7 @@ CREATE INDEX stock_movement_item_at_idx ON public.stock_movement USING btree (it
 CREATE INDEX stock_statement_item_location_as_of_id_idx ON public.stock_statement USING btree (item, location, as_of DESC, id DESC);
 CREATE INDEX stop_line_from_at_idx ON public.stop USING btree (line, from_at);
 CREATE INDEX time_ledger_shift_day_line_idx ON public.time_ledger USING btree (shift_day, line);
+CREATE TRIGGER handover_stays BEFORE DELETE OR UPDATE ON public.handover FOR EACH STATEMENT EXECUTE FUNCTION public.refuse_change();
 CREATE TRIGGER ts_insert_blocker BEFORE INSERT ON public.signal_sample FOR EACH ROW EXECUTE FUNCTION _timescaledb_functions.insert_blocker();
 CREATE TRIGGER ts_insert_blocker BEFORE INSERT ON public.value_sample FOR EACH ROW EXECUTE FUNCTION _timescaledb_functions.insert_blocker();
 ALTER TABLE ONLY public.api_key

@@ -30,6 +30,8 @@ def things(seed: int) -> list[tuple[float, str, object]]:
             elif draw < 0.75:
                 good = 0
                 happened.append((second, f"{machine}/good_total", 0))
+            elif draw < 0.8:
+                happened.append((second, f"{machine}/stop_code", rng.choice(("", "E7", "E8"))))
             else:
                 happened.append((second, f"{machine}/state", rng.choice(("run", "idle", "flt", "wait", "full"))))
     happened += [(rng.randrange(1800), "scan", None) for _ in range(15)]

@@ -20,6 +20,8 @@ from mes.domain.tracking.posts import Rules
 from mes.domain.tracking.states import UNMAPPED
 
 NEVER = 1 << 62
+WAITS = ("idle", "starved", "blocked")
+"""States in which a machine waits for others."""
 Checkpoint = list[Any]
 
 
@@ -82,6 +84,8 @@ class Standing:
     excess: int = 0
     excess_since: int = 0
     order: str = ""
+    spent: bool = False
+    """The code at hand already named a stop, and the machine has run since."""
 
     def checkpoint(self) -> Checkpoint:
         """As plain JSON values; equal standings give equal checkpoints."""
@@ -89,7 +93,7 @@ class Standing:
             [[signal, *baseline] for signal, baseline in sorted(self.counters.items())],
             self.word, self.code, self.gaps, self.heard_in_gap, self.job, self.phase, self.job_since, self.busy_until,
             self.shift_day, self.shift, self.open, list(self.span) if self.span else None,
-            self.excess, self.excess_since, self.order,
+            self.excess, self.excess_since, self.order, self.spent,
         ]  # fmt: skip
 
 
@@ -250,14 +254,19 @@ class Fold:
         now_is = (state, cause, stands.job, stands.phase, stands.shift_day, stands.shift)
         if span:
             if now_is == (span.state, span.cause, *span[5:]):
-                if stands.code and not span.stop_code and state != "running":
-                    stands.span = span._replace(stop_code=stands.code)
+                if not span.stop_code and (code := self._code_of(state)):
+                    stands.span = span._replace(stop_code=code)
                 return
+            stands.spent = stands.spent or (state == "running" and bool(stands.code) and span.stop_code == stands.code)
             self.out.spans.append(span._replace(to_at=at))
         stands.span = None
         if state:
-            stop_code = stands.code if state != "running" else ""
-            stands.span = Span(at, None, state, cause, stop_code, *now_is[2:])
+            stands.span = Span(at, None, state, cause, self._code_of(state), *now_is[2:])
+
+    def _code_of(self, state: str) -> str:
+        """The device's code for a state. A code left over from a stop before the last run names no waiting."""
+        stands = self.stands
+        return "" if state == "running" or (stands.spent and state in WAITS) else stands.code
 
     def _state(self) -> tuple[str, str]:
         stands, rules = self.stands, self.rules
@@ -405,6 +414,7 @@ class Fold:
         self.changed = True
 
     def _code(self, _tie: int, code: str) -> None:
+        self.stands.spent = self.stands.spent and code == self.stands.code
         self.stands.code = code
         self.changed = True
 

@@ -23,7 +23,10 @@ BY_DEVICE = "device"
 
 @dataclass(frozen=True, slots=True)
 class Stop:
-    """One stop, or the part of one that has a reason of its own. `to_at` None while it lasts."""
+    """One stop, or the part of one that has a reason of its own. `to_at` None while it lasts.
+
+    `root_state`: what the stop at the root is called from which a line's standstill has its reason; else as `state`.
+    """
 
     scope: str
     from_at: int
@@ -31,6 +34,7 @@ class Stop:
     line: str
     machine: str
     root_machine: str
+    root_state: str
     state: str
     cause: str
     stop_code: str
@@ -92,7 +96,7 @@ def _longer(run: Run, span: Span) -> Run:
         grave_at=span.from_at if graver else run.grave_at,
         state=span.state if graver else run.state,
         cause=span.cause if graver else run.cause,
-        stop_code=run.stop_code or span.stop_code,
+        stop_code=(span.stop_code if graver else "") or run.stop_code or span.stop_code,
     )
 
 

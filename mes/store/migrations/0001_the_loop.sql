@@ -464,6 +464,29 @@ create table andon_call (
 );
 create index on andon_call (raised_at) where resolved_at is null;
 
+-- A line's shift as it was handed over: figures of from_at .. through_at, kept as they were said.
+create table handover (
+    id int8 generated always as identity primary key,
+    client_id uuid not null unique,
+    line text not null,
+    shift_day date not null,
+    shift text not null,
+    at timestamptz not null,
+    by text not null,
+    note text not null default '',
+    from_at timestamptz not null,
+    through_at timestamptz not null,
+    figures jsonb not null
+);
+create index on handover (line, id);
+
+create function refuse_change() returns trigger language plpgsql as $$
+begin
+    raise integrity_constraint_violation using message = tg_table_name || ' is never changed';
+end $$;
+create trigger handover_stays before update or delete on handover
+for each statement execute function refuse_change();
+
 -- ------------------------------------------------------------------ material
 -- What an ERP states to lie somewhere (kind erp), or what somebody counted there (kind count).
 create table stock_statement (
@@ -681,7 +704,8 @@ create table state_span (
 
 -- scope: as state_span.machine, or a line's code (its output stands still). Cut where its reason changes.
 -- state: the gravest within; cause: upstream, downstream, component, gap; root_machine: where it began; loss_us: what of
--- it was working time, null while it lasts; micro: no longer than the line's micro_stop_s.
+-- it was working time, null while it lasts; micro: no longer than the line's micro_stop_s. root_state: what the stop at
+-- the root is called that gave a line's standstill its reason.
 create table stop (
     scope text not null,
     from_at timestamptz not null,
@@ -689,6 +713,7 @@ create table stop (
     line text not null,
     machine text not null,
     root_machine text not null,
+    root_state text not null default '',
     state text not null,
     cause text not null,
     stop_code text not null,

@@ -177,8 +177,8 @@ select s.machine, s.from_at, s.to_at, s.state, s.cause, s.stop_code, o.system, o
 from state_span s left join production_order o on o.id = s.order_id;
 
 create view report.stop as
-select s.line, s.scope, s.machine, s.root_machine, s.from_at, s.to_at, s.state, s.cause, s.stop_code, s.reason,
-       s.reason_by, s.micro, s.loss_us / 1e6 as loss_seconds, s.shift_day, s.shift
+select s.line, s.scope, s.machine, s.root_machine, s.root_state, s.from_at, s.to_at, s.state, s.cause, s.stop_code,
+       s.reason, s.reason_by, s.micro, s.loss_us / 1e6 as loss_seconds, s.shift_day, s.shift
 from stop s;
 
 create view report.minute_count as
@@ -194,9 +194,9 @@ select machine as scope, line, shift_day, shift, calendar_us / 1e6 as calendar_s
        apt_us::float8 / nullif(calendar_us - planned_stop_us, 0) as availability,
        case when unpaced = 0 then ideal_us::float8 / nullif(apt_us, 0) end as effectiveness,
        good::float8 / nullif(good + reject, 0) as quality_ratio,
-       case when unpaced = 0 and apt_us > 0
-            then ideal_us::float8 / nullif(calendar_us - planned_stop_us, 0) * good / nullif(good + reject, 0)
-       end as oee
+       apt_us::float8 / nullif(calendar_us - planned_stop_us, 0)
+       * case when unpaced = 0 then ideal_us::float8 / nullif(apt_us, 0) end
+       * (good::float8 / nullif(good + reject, 0)) as oee
 from time_ledger;
 
 create view report.order_progress as
@@ -215,22 +215,51 @@ select p.version, o.system, o.number, o.item, l.operation_seq, l.line, l.shift_d
 from plan p join plan_line l on l.plan_id = p.id join production_order o on o.id = l.order_id
 where p.state = 'published';
 
--- Who worked on what, from a `who` entry of a person to that person's next one (or twelve hours), job by job.
-create view report.labor as
-with presence as (
-    select e.detail ->> 'person' as person, e.line, coalesce(e.station, '') as station, e.effective_at as from_at,
+-- Who was on, from a `who` entry of a person to that person's next one (or twelve hours); station '': the whole line.
+create view presence as
+select p.* from (
+    select e.id, e.detail ->> 'person' as person, e.line, coalesce(e.station, '') as station,
+           (e.detail ->> 'share')::numeric as share, coalesce((e.detail ->> 'leaves')::boolean, false) as leaves,
+           e.effective_at as from_at,
            least(lead(e.effective_at) over (partition by e.detail ->> 'person' order by e.effective_at, e.id),
                  e.effective_at + interval '12 hours') as to_at
     from entry e
     where e.kind = 'who' and not exists (select from entry r where r.reverses = e.id)
+) p where not p.leaves and p.to_at > p.from_at;
+
+-- Who worked on which job, cut where people or jobs change. share: of what is made meanwhile, as somebody said it;
+-- who said nothing shares what is left equally. Several jobs at once are legal: each is a row. to_at may lie ahead.
+create view job_person as
+with worked as (
+    select p.person, p.line, s.station, s.job_id, s.order_id, s.operation_seq, s.phase, p.share,
+           greatest(p.from_at, s.from_at) as from_at, least(p.to_at, coalesce(s.to_at, 'infinity')) as to_at
+    from presence p
+    join job_span s on s.line = p.line and p.station in ('', s.station) and s.from_at < p.to_at
+                   and coalesce(s.to_at, 'infinity') > p.from_at
+    where s.job_id <> 0
+), cut as (
+    select station, job_id, at as from_at, lead(at) over (partition by station, job_id order by at) as to_at
+    from (select station, job_id, from_at as at from worked union select station, job_id, to_at from worked) edges
+), slice as (
+    select w.person, w.line, w.station, w.job_id, w.order_id, w.operation_seq, w.phase, c.from_at, c.to_at, w.share,
+           sum(w.share) over same as stated, count(*) filter (where w.share is null) over same as others
+    from cut c
+    join worked w on (w.station, w.job_id) = (c.station, c.job_id) and w.from_at <= c.from_at and w.to_at >= c.to_at
+    window same as (partition by c.station, c.job_id, c.from_at)
 )
-select p.person, p.line, s.station, o.system, o.number, s.job_id, s.operation_seq, s.phase,
-       greatest(p.from_at, s.from_at) as from_at, least(p.to_at, s.to_at) as to_at,
-       extract(epoch from least(p.to_at, s.to_at) - greatest(p.from_at, s.from_at))::float8 as seconds
-from presence p
-join job_span s on s.line = p.line and p.station in ('', s.station) and s.from_at < p.to_at
-               and coalesce(s.to_at, 'infinity') > p.from_at
-join production_order o on o.id = s.order_id;
+select person, line, station, job_id, order_id, operation_seq, phase, from_at, to_at,
+       round(coalesce(share, greatest(0, 1 - coalesce(stated, 0)) / others), 6) as share
+from slice;
+
+-- The same for those who reckon wages: with the order, up to now (plant time).
+create view report.labor as
+select w.person, w.line, w.station, o.system, o.number, w.job_id, w.operation_seq, w.phase, w.from_at,
+       least(w.to_at, n.at) as to_at, w.share,
+       extract(epoch from least(w.to_at, n.at) - w.from_at)::float8 as seconds
+from job_person w
+join production_order o on o.id = w.order_id
+left join lateral (select plant_at + (clock_timestamp() - wall_at) * speed as at from clock) n on true
+where n.at is null or w.from_at < n.at;
 
 -- Who may read them and nothing else. A server where roles are made by others keeps working without this one.
 do $$

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import Literal
 
-from mes.domain.calendar import Calendar
+from psycopg.rows import class_row
+
+from mes.domain.calendar import Calendar, teams_on
 from mes.domain.kpi import Elements, Ratio, Why, ratios, total, why
-from mes.store.kpis import ShiftElements, load_shifts, window_elements
+from mes.store.kpis import ShiftElements, by_team, load_shifts, order_elements, window_elements
 from mes.store.pool import Connection
 
 HOUR = timedelta(hours=1)
@@ -23,6 +25,36 @@ class KpiLine:
     from_at: datetime | None
     shift_day: date | None
     shift: str
+    elements: Elements
+    kpis: dict[str, Ratio]
+
+
+@dataclass(frozen=True, slots=True)
+class OrderHead:
+    """An order of which something was made."""
+
+    order_id: int
+    system: str
+    number: str
+    item: str
+
+
+@dataclass(frozen=True, slots=True)
+class OrderKpis:
+    """KPIs of a whole order, with the elements they are made of."""
+
+    system: str
+    number: str
+    item: str
+    elements: Elements
+    kpis: dict[str, Ratio]
+
+
+@dataclass(frozen=True, slots=True)
+class GroupKpis:
+    """KPIs of a line, area, team or product (`code`), with the elements they are made of."""
+
+    code: str
     elements: Elements
     kpis: dict[str, Ratio]
 
@@ -75,3 +107,92 @@ def why_kpi(conn: Connection, name: str, scopes: Sequence[str], from_day: date, 
     """Why a KPI of scopes is what it is over shift-days. Raises KeyError for a name that is none."""
     rows: list[ShiftElements] = load_shifts(conn, scopes, from_day, to_day)
     return KpiWhy(why(name, total(row.elements for row in rows)), [ElementsRow(*row) for row in rows])
+
+
+# --- windows, orders, products, teams, areas
+
+
+def window_kpis(
+    conn: Connection, calendar: Calendar, scopes: Sequence[str], from_at: datetime, to_at: datetime
+) -> KpiLine:
+    """KPIs of scopes together in one window, as far as it is booked."""
+    parts = [window_elements(conn, calendar, scope, [(from_at, to_at)])[0] for scope in scopes]
+    return _line(from_at, None, "", total(parts))
+
+
+def find_orders(
+    conn: Connection,
+    *,
+    system: str | None,
+    number: str | None,
+    item: str | None,
+    lines: Collection[str] | None,
+    days: tuple[date, date],
+    limit: int,
+) -> list[OrderHead]:
+    """Orders of which something was made on shift-days from..to, all of it on `lines` (None: wherever)."""
+    with conn.cursor(row_factory=class_row(OrderHead)) as cur:
+        return cur.execute(
+            """
+            select o.id as order_id, o.system, o.number, o.item from production_order o
+            where (%(system)s::text is null or o.system = %(system)s)
+              and (%(number)s::text is null or o.number = %(number)s)
+              and (%(item)s::text is null or o.item = %(item)s)
+              and o.id in (select order_id from shift_count where shift_day between %(first)s and %(last)s
+                           and order_id <> 0)
+              and (%(lines)s::text[] is null or not exists (
+                  select from shift_count c where c.order_id = o.id and c.order_id <> 0 and c.line <> all(%(lines)s)))
+            order by o.system, o.number limit %(limit)s
+            """,
+            {
+                "system": system,
+                "number": number,
+                "item": item,
+                "lines": None if lines is None else sorted(lines),
+                "first": days[0],
+                "last": days[1],
+                "limit": limit,
+            },
+        ).fetchall()
+
+
+def list_order_kpis(conn: Connection, calendar: Calendar, orders: Sequence[OrderHead]) -> list[OrderKpis]:
+    """KPIs of each order."""
+    found = order_elements(conn, calendar, [order.order_id for order in orders])
+    return [
+        OrderKpis(one.system, one.number, one.item, found[one.order_id], ratios(found[one.order_id])) for one in orders
+    ]
+
+
+def list_product_kpis(conn: Connection, calendar: Calendar, orders: Sequence[OrderHead]) -> list[GroupKpis]:
+    """KPIs of each product: its orders added up."""
+    found = order_elements(conn, calendar, [order.order_id for order in orders])
+    groups: dict[str, list[Elements]] = defaultdict(list)
+    for order in orders:
+        groups[order.item].append(found[order.order_id])
+    return _groups(groups)
+
+
+def list_team_kpis(
+    conn: Connection, calendar: Calendar, scopes: Sequence[str], from_day: date, to_day: date
+) -> list[GroupKpis]:
+    """KPIs of the teams that were on scopes' shifts."""
+    rows = load_shifts(conn, scopes, from_day, to_day)
+    keys = {(row.scope, row.shift_day, row.shift) for row in rows}
+    teams = {key: teams_on(calendar.plant, *key) for key in keys}
+    return _groups({team: [elements] for team, elements in by_team(rows, teams).items()})
+
+
+def list_group_kpis(
+    conn: Connection, scopes: Sequence[str], group: Mapping[str, str], from_day: date, to_day: date
+) -> list[GroupKpis]:
+    """KPIs of scopes added up by the group each is in; a scope without one is its own."""
+    groups: dict[str, list[Elements]] = defaultdict(list)
+    for row in load_shifts(conn, scopes, from_day, to_day):
+        groups[group.get(row.scope) or row.scope].append(row.elements)
+    return _groups(groups)
+
+
+def _groups(groups: Mapping[str, Sequence[Elements]]) -> list[GroupKpis]:
+    added = {code: total(parts) for code, parts in sorted(groups.items())}
+    return [GroupKpis(code, elements, ratios(elements)) for code, elements in added.items()]

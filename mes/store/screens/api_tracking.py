@@ -31,7 +31,10 @@ class SpanLine:
 
 @dataclass(frozen=True, slots=True)
 class StopLine:
-    """A machine or line stood still. It began at `root_machine`; `loss_s`: working time lost, null while it lasts."""
+    """A machine or line stood still; `loss_s`: working time lost, null while it lasts.
+
+    It began at `root_machine`; a line's `reason` is that of the stop there, which is a `root_state`.
+    """
 
     scope: str
     from_at: datetime
@@ -39,6 +42,7 @@ class StopLine:
     line: str
     machine: str
     root_machine: str
+    root_state: str
     state: str
     cause: str
     stop_code: str
@@ -129,8 +133,9 @@ def list_stops(
     with conn.cursor(row_factory=class_row(StopLine)) as cur:
         return cur.execute(
             """
-            select scope, from_at, to_at, line, machine, root_machine, state, cause, stop_code, reason, reason_by,
-                   micro, loss_us / 1000000.0::float8 as loss_s, nullif(job_id, 0) as job_id, shift_day, shift
+            select scope, from_at, to_at, line, machine, root_machine, root_state, state, cause, stop_code, reason,
+                   reason_by, micro, loss_us / 1000000.0::float8 as loss_s, nullif(job_id, 0) as job_id, shift_day,
+                   shift
             from stop
             where from_at < %(to_at)s and (to_at is null or to_at > %(from_at)s)
               and (%(scope)s::text is null or scope = %(scope)s)

@@ -186,21 +186,17 @@ class _StopRow:
     from_at: datetime
     state: str
     root_machine: str
-    root_state: str | None
+    root_state: str
     reason: str
 
 
 def _line_stops(conn: Connection, posts: dict[str, str]) -> dict[str, _StopRow]:
-    """The open standstill of each line; `root_state` is what the machine where it began does, unless it runs again."""
+    """The open standstill of each line; reason and `root_state` are those of the stop it comes from."""
     with conn.cursor(row_factory=class_row(_StopRow)) as cur:
         rows = cur.execute(
             """
-            select distinct on (t.line) t.line, t.from_at, t.state, t.root_machine, r.state as root_state, t.reason
+            select distinct on (t.line) t.line, t.from_at, t.state, t.root_machine, t.root_state, t.reason
             from stop t
-            left join lateral (
-                select nullif(state, 'running') as state from state_span
-                where machine = t.root_machine order by from_at desc limit 1
-            ) r on true
             where t.scope = t.line and t.line = any(%(lines)s) and t.to_at is null order by t.line, t.from_at desc
             """,
             {"lines": list(posts)},

@@ -126,9 +126,9 @@ def load_stops(conn: Connection, ranges: Ranges) -> list[Stop]:
     """The stops of scopes (posts and lines) that last into or begin within ranges of time."""
     rows = conn.execute(
         """
-        select s.scope, micros(s.from_at), micros(s.to_at), s.line, s.machine, s.root_machine, s.state, s.cause,
-               s.stop_code, s.reason, s.reason_by, s.micro, s.loss_us, s.job_id, coalesce(s.shift_day::text, ''),
-               s.shift
+        select s.scope, micros(s.from_at), micros(s.to_at), s.line, s.machine, s.root_machine, s.root_state, s.state,
+               s.cause, s.stop_code, s.reason, s.reason_by, s.micro, s.loss_us, s.job_id,
+               coalesce(s.shift_day::text, ''), s.shift
         from unnest(%(codes)s::text[], %(froms)s::int8[], %(tos)s::int8[]) as w (code, from_us, to_us)
         cross join lateral (
             select coalesce(max(from_at), '-infinity') as from_at from (
@@ -157,21 +157,22 @@ def save_stops(conn: Connection, gone: Sequence[SpanKey], put: Sequence[Stop]) -
     if put:
         conn.execute(
             """
-            insert into stop (scope, from_at, to_at, line, machine, root_machine, state, cause, stop_code, reason,
-                              reason_by, micro, loss_us, job_id, shift_day, shift)
-            select scope, instant(from_us), instant(to_us), line, machine, root_machine, state, cause, stop_code,
-                   reason, reason_by, micro, loss_us, job_id, shift_day, shift
+            insert into stop (scope, from_at, to_at, line, machine, root_machine, root_state, state, cause, stop_code,
+                              reason, reason_by, micro, loss_us, job_id, shift_day, shift)
+            select scope, instant(from_us), instant(to_us), line, machine, root_machine, root_state, state, cause,
+                   stop_code, reason, reason_by, micro, loss_us, job_id, shift_day, shift
             from unnest(
                 %(scope)s::text[], %(from_at)s::int8[], %(to_at)s::int8[], %(line)s::text[], %(machine)s::text[],
-                %(root_machine)s::text[], %(state)s::text[], %(cause)s::text[], %(stop_code)s::text[],
-                %(reason)s::text[], %(reason_by)s::text[], %(micro)s::boolean[], %(loss_us)s::int8[], %(job)s::int8[],
-                %(shift_day)s::date[], %(shift)s::text[])
-                as w (scope, from_us, to_us, line, machine, root_machine, state, cause, stop_code, reason, reason_by,
-                      micro, loss_us, job_id, shift_day, shift)
+                %(root_machine)s::text[], %(root_state)s::text[], %(state)s::text[], %(cause)s::text[],
+                %(stop_code)s::text[], %(reason)s::text[], %(reason_by)s::text[], %(micro)s::boolean[],
+                %(loss_us)s::int8[], %(job)s::int8[], %(shift_day)s::date[], %(shift)s::text[])
+                as w (scope, from_us, to_us, line, machine, root_machine, root_state, state, cause, stop_code, reason,
+                      reason_by, micro, loss_us, job_id, shift_day, shift)
             on conflict (scope, from_at) do update
             set to_at = excluded.to_at, line = excluded.line, machine = excluded.machine,
-                root_machine = excluded.root_machine, state = excluded.state, cause = excluded.cause,
-                stop_code = excluded.stop_code, reason = excluded.reason, reason_by = excluded.reason_by,
+                root_machine = excluded.root_machine, root_state = excluded.root_state, state = excluded.state,
+                cause = excluded.cause, stop_code = excluded.stop_code, reason = excluded.reason,
+                reason_by = excluded.reason_by,
                 micro = excluded.micro, loss_us = excluded.loss_us, job_id = excluded.job_id,
                 shift_day = excluded.shift_day, shift = excluded.shift
             """,
@@ -180,7 +181,10 @@ def save_stops(conn: Connection, gone: Sequence[SpanKey], put: Sequence[Stop]) -
 
 
 def _stop_columns(put: Sequence[Stop]) -> dict[str, str]:
-    names = ("scope", "line", "machine", "root_machine", "state", "cause", "stop_code", "reason", "reason_by", "shift")
+    names = (
+        "scope", "line", "machine", "root_machine", "root_state", "state", "cause", "stop_code", "reason", "reason_by",
+        "shift",
+    )  # fmt: skip
     return {name: texts(getattr(stop, name) for stop in put) for name in names} | {
         "from_at": instants(stop.from_at for stop in put),
         "to_at": instants(stop.to_at for stop in put),

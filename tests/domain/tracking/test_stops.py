@@ -72,6 +72,13 @@ def test_the_devices_code_names_a_stop_until_somebody_says_better() -> None:
     assert shown(run, said(1, 30, "R2")) == [(0, 60, "R2")]
 
 
+def test_a_stop_of_several_states_has_the_code_of_the_gravest() -> None:
+    """Stopped with one code, then in fault with another: a fault, for the fault's own reason."""
+    first, second = spans((0, "stopped"), (10, "fault"), end=60)
+    (run,) = runs([first._replace(stop_code="E1"), second._replace(stop_code="E7")])
+    assert (run.state, run.stop_code) == ("fault", "E7")
+
+
 def test_stops_are_split_merged_and_retimed_by_entries() -> None:
     """A from..to cuts; an instant means the part it lies in; a from..to over everything joins again."""
     (run,) = runs(spans((0, "fault"), end=60))

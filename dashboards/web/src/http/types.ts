@@ -54,6 +54,11 @@ export interface AnswerDocument {
   expected_at?: string | null;
 }
 
+export interface BadgeDocument {
+  badge?: string | null;
+  pin?: string | null;
+}
+
 export interface Balance {
   location: string;
   item: string;
@@ -82,6 +87,14 @@ export interface BomLine_Output {
   scrap_fraction?: string;
   operation_seq?: number;
   substitutes?: Array<string>;
+}
+
+export interface BottleneckLine {
+  from_at: string;
+  to_at: string;
+  machine: string | null;
+  moved: boolean;
+  waits: Record<string, number>;
 }
 
 export interface CallOff {
@@ -249,6 +262,8 @@ export interface EntryDocument {
   serial?: string;
   reverses?: number | null;
   person?: string;
+  share?: number | string | null;
+  leaves?: boolean;
   note?: string;
   ext?: Record<string, unknown>;
 }
@@ -351,6 +366,37 @@ export interface GrantDocument_Output {
 
 export interface GrantsDocument {
   grants: Array<GrantDocument_Input>;
+}
+
+export interface GroupKpis {
+  code: string;
+  elements: Elements;
+  kpis: Record<string, Ratio>;
+}
+
+export interface HandoverDocument {
+  line: string;
+  at?: string | null;
+  note?: string;
+  client_id?: string | null;
+}
+
+export interface HandoverLine {
+  id: number;
+  line: string;
+  shift_day: string;
+  shift: string;
+  at: string;
+  by: string;
+  note: string;
+  from_at: string;
+  through_at: string;
+  figures: Record<string, unknown>;
+}
+
+export interface HandoverNow {
+  handover: HandoverLine;
+  restated: Array<Restated>;
 }
 
 export interface Input {
@@ -478,12 +524,29 @@ export interface KpiWhy {
   rows: Array<ElementsRow>;
 }
 
+export interface LaborLine {
+  person: string;
+  line: string;
+  station: string;
+  system: string;
+  number: string;
+  job_id: number;
+  operation_seq: number;
+  phase: string;
+  from_at: string;
+  to_at: string;
+  share: string;
+  seconds: number;
+}
+
 export interface LineDay {
   line: string;
   shift_day: string;
   quantity_before: number;
   quantity_after: number;
 }
+
+export type Loss = [string, string, number, number, number];
 
 export interface Lot {
   lot_no: number;
@@ -619,6 +682,14 @@ export interface OrderEta {
   reasons: Array<unknown>;
 }
 
+export interface OrderKpis {
+  system: string;
+  number: string;
+  item: string;
+  elements: Elements;
+  kpis: Record<string, Ratio>;
+}
+
 export interface OrderProgress {
   item: string;
   quantity: string;
@@ -673,6 +744,11 @@ export interface Page_ExpectedReceipt {
 
 export interface Page_GapLine {
   items: Array<GapLine>;
+  next_cursor: string | null;
+}
+
+export interface Page_HandoverLine {
+  items: Array<HandoverLine>;
   next_cursor: string | null;
 }
 
@@ -877,6 +953,15 @@ export interface PlantClock {
   speed: number;
 }
 
+export interface PresenceLine {
+  person: string;
+  name: string;
+  line: string;
+  station: string;
+  since: string;
+  share: string | null;
+}
+
 export interface Problem {
   type: string;
   title: string;
@@ -998,6 +1083,12 @@ export interface ReportLine {
   reported_by: string;
 }
 
+export interface Restated {
+  figure: string;
+  was: number | string | null;
+  now: number | string | null;
+}
+
 export interface Revision {
   revision: string;
   status: string;
@@ -1096,6 +1187,25 @@ export interface ShortageLine {
   answers: Array<Answer>;
 }
 
+export interface SignOn {
+  station?: string;
+  line?: string;
+  badge?: string;
+  person?: string;
+  pin?: string | null;
+  share?: number | string | null;
+  leaves?: boolean;
+  at?: string | null;
+  client_id?: string | null;
+}
+
+export interface SignedOn {
+  id: number;
+  repeated: boolean;
+  person: string;
+  name: string;
+}
+
 export interface SourceLine {
   source: string;
   owner: string;
@@ -1156,6 +1266,7 @@ export interface StopLine {
   line: string;
   machine: string;
   root_machine: string;
+  root_state: string;
   state: string;
   cause: string;
   stop_code: string;
@@ -1166,6 +1277,29 @@ export interface StopLine {
   job_id: number | null;
   shift_day: string | null;
   shift: string;
+}
+
+export interface StopReason {
+  reason: string;
+  from_at: string;
+  to_at?: string | null;
+  machines?: Array<string>;
+  lines?: Array<string>;
+  client_id?: string | null;
+  note?: string;
+}
+
+export interface UnassignedLine {
+  line: string;
+  station: string;
+  from_at: string;
+  to_at: string;
+  good: number;
+  reject: number;
+  rework: number;
+  scrap: number;
+  job_before: number | null;
+  job_after: number | null;
 }
 
 export interface Why {
@@ -1208,6 +1342,13 @@ export interface WhyStop {
   spans: Array<SpanLine>;
   root: StopLine | null;
   said: Array<EntryLine>;
+}
+
+export interface WindowKpis {
+  from_at: string;
+  to_at: string;
+  elements: Elements;
+  kpis: Record<string, Ratio>;
 }
 
 export interface api__routes__floor__Heard {
