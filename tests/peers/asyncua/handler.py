@@ -30,7 +30,7 @@ class Handler:
 
 
 async def main(url: str, nodes: int, seconds: float) -> dict[str, Any]:
-    async with Client(url, timeout=30) as client:
+    async with Client(url, timeout=120) as client:
         index = await client.get_namespace_index("urn:takt:sim")
         handler = Handler()
         began = time.monotonic()
