@@ -11,7 +11,8 @@ import re
 import shutil
 import sys
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from contextlib import suppress
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -20,6 +21,7 @@ from urllib.parse import urlsplit
 import httpx
 
 from mes import clock
+from mes.domain.plant import Source
 from mes.errors import MesError, SetupError, UnavailableError
 from mes.host import debian, mosquitto, processes, timescale
 from mes.host.files import free_mb
@@ -174,6 +176,30 @@ def broker(settings: Settings) -> str:
     return f"answers at {host}:{port}"
 
 
+def windows(settings: Settings) -> str:
+    """How many unacknowledged messages each broker allows; few are a brake, however fast the collector is."""
+    from collectors.mqtt.window import ASKED, window_of
+
+    found = {source.url: window_of(source) for source in _brokers(settings)}
+    narrow = [f"{url} lets only {count} messages be unacknowledged" for url, count in found.items() if count < ASKED]
+    if narrow:
+        raise SetupError("; ".join(narrow), remedy="In mosquitto: max_inflight_messages 0 and max_queued_messages 0.")
+    return ", ".join(f"{url} allows {ASKED} and more unacknowledged messages" for url in found) or "no broker to ask"
+
+
+def _brokers(settings: Settings) -> list[Source]:
+    """The brokers of the plant in force and the one of these settings, each once, under a client id of our own."""
+    from mes.actions.plant import plant_at
+    from mes.store.house import load_clock
+    from mes.store.pool import connect
+
+    given = [Source("doctor", "mqtt", settings.mqtt_url)] if settings.mqtt_url else []
+    with suppress(MesError), connect(settings.database_url, name="takt doctor") as conn:
+        given += [source for source in plant_at(conn, load_clock(conn).now()).source if source.kind == "mqtt"]
+    by_url = {source.url: replace(source, client_id="takt-doctor") for source in given}
+    return list(by_url.values())
+
+
 def clocks(settings: Settings) -> str:
     """This machine's clock against reason, and against the database's."""
     from mes.store.server import server_time
@@ -244,6 +270,7 @@ CHECKS: tuple[Check, ...] = (
     Check("database", database),
     Check("schema", schema),
     Check("broker", broker),
+    Check("window", windows, needed=False),
     Check("clock", clocks),
     Check("disk", disk),
     Check("port", page_port),
