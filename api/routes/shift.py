@@ -87,20 +87,28 @@ def post_sign_on(body: SignOn, call: Calling) -> SignedOn:
 def _who(call: Call, body: SignOn) -> people.BadgeRow:
     """Whom a badge, or a code with its PIN, means. Raises InputError; a wrong PIN has to wait like a wrong password."""
     if body.badge:
-        found = people.find_badge(call.conn, badge=body.badge)
-        if found is None:
-            raise InputError("Nobody has that badge", faults=(Fault("/badge", "unknown", "is nobody's"),))
-        return found
+        return _badged(call, body.badge)
     own = call.caller.by.removeprefix("person:") if call.caller.by.startswith("person:") else ""
     found = people.find_badge(call.conn, code=body.person or own)
     if body.person in {"", own} and found is not None:
         return found
-    called = f"pin|{body.person.casefold()}"
-    call.house.failed_names.check(called)
+    called = f"pin|{body.person}"
+    call.house.failed_names.failed(called)
     if not login.verify_password(found.pin_hash if found else None, body.pin or "") or found is None:
-        call.house.failed_names.failed(called)
         raise InputError("The name or the PIN is wrong", faults=(Fault("/pin", "wrong", "is not the one"),))
     call.house.failed_names.succeeded(called)
+    return found
+
+
+def _badged(call: Call, badge: str) -> people.BadgeRow:
+    """Whose badge this is. Who tries badge after badge at one terminal has to wait. Raises InputError."""
+    here = f"badge|{call.caller.by}|{call.address}"
+    call.house.failed_names.check(here)
+    found = people.find_badge(call.conn, badge=badge)
+    if found is None:
+        call.house.failed_names.failed(here)
+        raise InputError("Nobody has that badge", faults=(Fault("/badge", "unknown", "is nobody's"),))
+    call.house.failed_names.succeeded(here)
     return found
 
 

@@ -141,19 +141,29 @@ def save_order(conn: Connection, order: ProductionOrder, *, sha256: str, at: dat
         },
     ).fetchone()
     assert row is not None
-    _save_lines(conn, int(row[0]), order)
-    return int(row[0]), int(row[1])
+    order_id, version = int(row[0]), int(row[1])
+    if version > 1:
+        _drop_lines(conn, order_id)
+    _save_lines(conn, order_id, order)
+    return order_id, version
 
 
 def _document(customer_order: CustomerOrder | None) -> Jsonb | None:
     return None if customer_order is None else Jsonb(plain(asdict(customer_order)))
 
 
-def _save_lines(conn: Connection, order_id: int, order: ProductionOrder) -> None:
+def _drop_lines(conn: Connection, order_id: int) -> None:
     key = {"order_id": order_id}
     conn.execute("delete from order_component where order_id = %(order_id)s", key)
     conn.execute("delete from order_operation where order_id = %(order_id)s", key)
     conn.execute("delete from order_delivery where order_id = %(order_id)s", key)
+
+
+def _save_lines(conn: Connection, order_id: int, order: ProductionOrder) -> None:
+    """The order's own lines. Most orders have none, and then nothing is asked of the database."""
+    if not (order.components or order.operations or order.deliveries):
+        return
+    key = {"order_id": order_id}
     with conn.cursor() as cur:
         cur.executemany(
             """
