@@ -51,8 +51,8 @@ def assemble() -> None:
 
 def main() -> None:
     """Run the command line; never returns."""
-    assemble()
     try:
+        assemble()
         app()
     except MesError as error:
         print(error, file=sys.stderr)

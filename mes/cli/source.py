@@ -91,7 +91,10 @@ def trust(
     if thumbprint:
         print(f"Trusted: {pki.trust(thumbprint).subject.rfc4514_string()}")
         return
-    for thumb, certificate in pki.rejected().items():
+    rejected = pki.rejected()
+    if not rejected:
+        print("No certificate was rejected.")
+    for thumb, certificate in rejected.items():
         print(f"{thumb}  {certificate.subject.rfc4514_string()}  until {certificate.not_valid_after_utc:%Y-%m-%d}")
 
 
