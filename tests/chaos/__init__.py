@@ -1,0 +1,1 @@
+"""Faults that come together, and last: `make chaos`."""
