@@ -15,6 +15,7 @@ from fastapi import APIRouter, FastAPI
 
 from api import contract, errors, health, metrics
 from api.deps import CONNECTION_S_MAX, CONNECTIONS_MAX, CONNECTIONS_SPARE, House
+from api.export import Export
 from api.limits import Headers
 from api.live import stream
 from api.routes import (
@@ -88,7 +89,8 @@ def create(settings: Settings) -> FastAPI:
     app = FastAPI(
         title="Takt",
         version="1",
-        description="A machine counts a part, and within seconds the plan is right again and the ERP knows why.",
+        description="A machine counts a part, and within seconds the plan is right again and the ERP knows why. "
+        "Every list also comes as a file: ask with format=csv or format=xlsx.",
         lifespan=life,
         docs_url=None,
         redoc_url=None,
@@ -100,6 +102,7 @@ def create(settings: Settings) -> FastAPI:
         app.router.routes.extend(router.routes)
     mount_screens(app)
     errors.install(app)
+    app.add_middleware(Export, prefix=f"{PREFIX}/")
     app.add_middleware(metrics.Measure)
     app.add_middleware(RawPath, prefix=f"{PREFIX}/")
     app.add_middleware(Headers, prefix=f"{PREFIX}/")

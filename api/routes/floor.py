@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from typing import Annotated, Literal
 from uuid import uuid4
 
-from fastapi import APIRouter, Path, Query
+from fastapi import APIRouter, Path, Query, Response
 
 from api.deps import Call, Calling, Door
 from api.security.guard import needs
@@ -17,10 +17,12 @@ from mes.domain.fields import Instant
 from mes.domain.floor import AndonDocument, EntryDocument, JobMark, place_of
 from mes.domain.plant import Plant
 from mes.errors import ForbiddenError, NotFoundError
+from mes.formats.job_card import svg_of
 from mes.store import floor as store
 from mes.store.floor import AndonCall
 from mes.store.screens import api_floor
 from mes.store.screens.api_floor import EntryLine, JobLine
+from mes.store.screens.job_card import load_job_card
 
 router = APIRouter(prefix="/api/v1", route_class=Door, tags=["floor"])
 JobId = Annotated[Id, Path()]
@@ -117,6 +119,16 @@ def get_job(job_id: JobId, call: Calling) -> JobLine:
     """One job."""
     _require_job(call, job_id)
     return api_floor.list_jobs(call.conn, ids=[job_id])[0]
+
+
+@router.get("/jobs/{job_id}/card", response_class=Response, **needs("plans:read"))
+def get_job_card(job_id: JobId, call: Calling) -> Response:
+    """派工单: a sheet to print, with a QR code that a station's reader takes as this job (SVG, A5)."""
+    _require_job(call, job_id)
+    card = load_job_card(call.conn, call.plant(), job_id)
+    if card is None:
+        raise NotFoundError(f"There is no job {job_id}")
+    return Response(svg_of(card), media_type="image/svg+xml")
 
 
 @router.post("/jobs/{job_id}/start", status_code=201, **needs("jobs:run"))

@@ -1,0 +1,124 @@
+"""Every list as a file: `?format=csv` or `?format=xlsx` (or an Accept that asks for one) at any route that lists.
+
+The request is asked of the route itself, page after page, by the same caller: what somebody may not read as a page, or
+sees only in part, is no different in a file.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import dataclass, field
+from typing import Any
+from urllib.parse import parse_qsl, quote, urlencode
+
+from starlette.concurrency import run_in_threadpool
+from starlette.datastructures import Headers
+from starlette.responses import Response
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from api.errors import problem_of
+from api.wire import PAGE_MAX
+from mes.errors import Fault, InputError
+from mes.formats.sheets import csv_of, table_of, xlsx_of
+
+ROWS_MAX = 50_000
+MEDIA = {
+    "csv": "text/csv; charset=utf-8",
+    "xlsx": "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
+}
+
+
+@dataclass(slots=True)
+class _Answer:
+    """What a route answered; `passed`: it was no JSON that succeeded and went out as it came."""
+
+    start: Message | None = None
+    body: bytearray = field(default_factory=bytearray)
+    passed: bool = False
+
+
+class Export:
+    """Answers GETs that ask for a file with one made of the route's pages."""
+
+    def __init__(self, app: ASGIApp, prefix: str) -> None:
+        self._app = app
+        self._prefix = prefix
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        wanted = _wanted(scope) if scope["type"] == "http" and scope["path"].startswith(self._prefix) else ""
+        if not wanted:
+            await self._app(scope, receive, send)
+            return
+        query = [(name, value) for name, value in parse_qsl(scope["query_string"].decode(), True) if name != "format"]
+        if wanted not in MEDIA:
+            fault = Fault("query/format", "enum", "is csv or xlsx")
+            await problem_of(InputError("There is no such format", faults=(fault,)))(scope, receive, send)
+            return
+        rows: list[dict[str, Any]] = []
+        cursor: str | None = ""
+        while cursor is not None:
+            asked = [pair for pair in query if not cursor or pair[0] not in {"cursor", "limit"}]
+            more = [("cursor", cursor), ("limit", str(PAGE_MAX))] if cursor else []
+            answer = await self._ask({**scope, "query_string": urlencode(asked + more).encode()}, receive, send)
+            if answer.passed:
+                return
+            some, cursor = _rows(json.loads(answer.body))
+            rows += some
+            if len(rows) > ROWS_MAX:
+                fault = Fault("query/format", "too_many", f"a file holds at most {ROWS_MAX} rows")
+                refused = InputError(
+                    "That is too much for a file", remedy="Ask for a shorter stretch.", faults=(fault,)
+                )
+                await problem_of(refused)(scope, receive, send)
+                return
+        name = scope["path"].removeprefix(self._prefix).strip("/").replace("/", "-") or "table"
+        content = await run_in_threadpool(_file, wanted, rows, name)
+        disposition = f"attachment; filename*=utf-8''{quote(name, safe='')}.{wanted}"
+        response = Response(content, media_type=MEDIA[wanted], headers={"Content-Disposition": disposition})
+        await response(scope, receive, send)
+
+    async def _ask(self, scope: Scope, receive: Receive, send: Send) -> _Answer:
+        """One page; a refusal, or what is no JSON, is passed on as it is once nothing else was sent."""
+        answer = _Answer()
+
+        async def hold(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                answer.start = message
+                kind = Headers(raw=message["headers"]).get("content-type", "")
+                answer.passed = message["status"] != 200 or not kind.startswith("application/json")
+            if answer.passed:
+                await send(message)
+            elif message["type"] == "http.response.body":
+                answer.body += message.get("body", b"")
+
+        await self._app(scope, receive, hold)
+        return answer
+
+
+def _wanted(scope: Scope) -> str:
+    """The format a GET asks for by its query or its Accept; empty: JSON, as always."""
+    if scope["method"] != "GET":
+        return ""
+    asked = dict(parse_qsl(scope["query_string"].decode("latin-1"), True))
+    if "format" in asked:
+        return asked["format"] if asked["format"] != "json" else ""
+    accepts = re.split(r"\s*,\s*", Headers(scope=scope).get("accept", ""))
+    first = accepts[0].split(";")[0].strip()
+    return next((name for name, media in MEDIA.items() if media.split(";")[0] == first), "")
+
+
+def _rows(document: Any) -> tuple[list[dict[str, Any]], str | None]:
+    """The rows of a list, a page or one document; and where the page goes on."""
+    if isinstance(document, dict) and isinstance(document.get("items"), list):
+        return _documents(document["items"]), document.get("next_cursor") if document.get("items") else None
+    return _documents(document if isinstance(document, list) else [document]), None
+
+
+def _documents(rows: list[Any]) -> list[dict[str, Any]]:
+    return [row if isinstance(row, dict) else {"value": row} for row in rows]
+
+
+def _file(wanted: str, rows: list[dict[str, Any]], name: str) -> bytes:
+    columns, cells = table_of(rows)
+    return csv_of(columns, cells) if wanted == "csv" else xlsx_of(columns, cells, name)
