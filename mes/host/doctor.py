@@ -37,6 +37,10 @@ USED_PERCENT_MAX = 80
 SKEW_S_MAX = 5.0
 CLOCK_FLOOR = datetime(2026, 1, 1, tzinfo=UTC)
 PROJECT = "takt-mes"
+PROCESSES = {
+    "serve": "takt api", "track": "takt tracker", "plan serve": "planner", "work": "work", "collect": "collector",
+}  # fmt: skip
+"""How each process of Takt calls itself at the database, on whatever machine it runs."""
 CHECKOUT = Path(__file__).parents[2]
 
 
@@ -143,12 +147,16 @@ def database(settings: Settings) -> str:
     return f"PostgreSQL {facts.version}, {timescaledb}, {facts.profile}, {facts.size_mb} MB"
 
 
-def _database_asked(settings: Settings) -> Connection:
-    """A connection for a check that needs one; why there is none is said once, by the check of the database."""
+def _database_asked(settings: Settings, *, current: bool = False) -> Connection:
+    """A connection for a check that needs one, and with `current` our schema; why not is said once, by their checks."""
+    from mes.store import schema as schemas
     from mes.store.pool import connect
 
     try:
-        return connect(settings.database_url or settings_here(settings).database_url, name="takt doctor")
+        conn = connect(settings.database_url or settings_here(settings).database_url, name="takt doctor")
+        if current:
+            schemas.require_current(conn)
+        return conn
     except MesError:
         raise UnavailableError("The database cannot be asked", remedy="Put the database right first.") from None
 
@@ -160,6 +168,44 @@ def schema(settings: Settings) -> str:
     with _database_asked(settings) as conn:
         schemas.require_current(conn)
     return "up to date"
+
+
+def processes_running(settings: Settings) -> str:
+    """All of Takt's processes, here or on other machines: each is connected to the database."""
+    from mes.store.server import connected_programs
+
+    with _database_asked(settings) as conn:
+        names = connected_programs(conn)
+    absent = [word for word, name in PROCESSES.items() if not any(each.startswith(name) for each in names)]
+    if len(absent) == len(PROCESSES):
+        raise SetupError("Takt does not run", remedy="`mes up` runs everything, `mes demo` a simulated plant.")
+    if absent:
+        commands = ", ".join(f"`mes {word}`" for word in absent)
+        raise SetupError(f"Of Takt's processes do not run: {commands}", remedy=f"Look into {settings.log_dir}.")
+    return f"{len(PROCESSES)} run"
+
+
+def sources(settings: Settings) -> str:
+    """Whether each source of the plant model is heard."""
+    from mes.actions.plant import plant_at
+    from mes.store.house import load_clock
+    from mes.store.screens.api_sample import list_sources
+
+    with _database_asked(settings, current=True) as conn:
+        plant = plant_at(conn, load_clock(conn).now())
+        wanted = [source.code for source in plant.source if source.kind != "http"]
+        known = {source.source: source for source in list_sources(conn, wanted)}
+    unheard = [code for code in wanted if code not in known or not known[code].is_owned]
+    if unheard:
+        raise SetupError(f"Nobody collects {', '.join(unheard)}", remedy="Run `mes collect` (`mes up` does).")
+    troubled = {code: source for code, source in known.items() if source.state != "running"}
+    if troubled:
+        told = "; ".join(
+            f"{code} is {source.state} ({source.health.get('detail') or 'no reason given'})"
+            for code, source in troubled.items()
+        )
+        raise UnavailableError(told, remedy=f"Run `mes source test {next(iter(troubled))}`.")
+    return f"{len(wanted)} are heard"
 
 
 def broker(settings: Settings) -> str:
@@ -270,6 +316,8 @@ CHECKS: tuple[Check, ...] = (
     Check("database", database),
     Check("schema", schema),
     Check("broker", broker),
+    Check("processes", processes_running),
+    Check("sources", sources),
     Check("window", windows, needed=False),
     Check("clock", clocks),
     Check("disk", disk),

@@ -64,6 +64,14 @@ def require_keeping(conn: Connection) -> None:
         )
 
 
+def connected_programs(conn: Connection) -> frozenset[str]:
+    """What others connected to this database call themselves."""
+    rows = conn.execute(
+        "select application_name from pg_stat_activity where datname = current_database() and pid <> pg_backend_pid()"
+    ).fetchall()
+    return frozenset(str(row[0]) for row in rows)
+
+
 def server_time(conn: Connection) -> datetime:
     """What the server's clock says; housekeeping, never plant time."""
     row = conn.execute("select clock_timestamp()").fetchone()

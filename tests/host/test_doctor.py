@@ -3,15 +3,24 @@
 from __future__ import annotations
 
 import socket
+from contextlib import ExitStack
 from pathlib import Path
 
 import psycopg
 import pytest
 
+from mes.actions import plant
+from mes.actions.record import Deed
+from mes.clock import wall
 from mes.errors import SetupError
+from mes.formats.plant_file import read_plant
 from mes.host import doctor, processes, timescale
 from mes.host.doctor import Check, Finding, all_well, examine
 from mes.settings import Settings
+from mes.store.pool import connect
+from mes.store.source import Beat, renew_sources, take_source
+
+PLANT = Path(__file__).parents[2] / "simulators" / "demo" / "plant.toml"
 
 
 @pytest.fixture
@@ -64,6 +73,37 @@ def test_why_the_database_cannot_be_asked_is_said_once(settings: Settings, serve
     assert "does not answer" in _only("database", away).says
     for name in ("schema", "clock"):
         assert _only(name, away).says == "The database cannot be asked"
+
+
+def test_what_does_not_run_is_named_with_its_command(settings: Settings, database_url: str) -> None:
+    """A process is known by its connection, on whatever machine it runs."""
+    here = settings.model_copy(update={"database_url": database_url})
+    assert _only("processes", here).says == "Takt does not run"
+    with ExitStack() as running:
+        for word in ("serve", "track", "plan serve", "work"):
+            running.enter_context(connect(database_url, name=doctor.PROCESSES[word]))
+        assert _only("processes", here).says == "Of Takt's processes do not run: `mes collect`"
+        running.enter_context(connect(database_url, name="collector keeper"))
+        assert _only("processes", here).ok
+
+
+def test_a_source_that_is_not_heard_is_named_with_its_reason(settings: Settings, database_url: str) -> None:
+    """Without a plant, without a collector, and with a source that was lost: three sentences, each with its command."""
+    here = settings.model_copy(update={"database_url": database_url})
+    assert "mes plant apply" in _only("sources", here).remedy
+    with connect(database_url, name="test") as conn:
+        plant.apply(conn, Deed("cli", wall()), read_plant(PLANT.read_text("utf-8")))
+    assert "mes collect" in _only("sources", here).remedy
+    with connect(database_url, name="test") as conn:
+        wanted = [source.code for source in read_plant(PLANT.read_text("utf-8")).source]
+        for code in wanted:
+            lease = take_source(conn, code, "me", lease_s=600)
+            assert lease is not None
+            state = "lost" if code == "plc-1" else "running"
+            beat = Beat(code, lease.epoch, state, wall(), wall(), {"detail": "network: gone"})
+            renew_sources(conn, "me", [beat], lease_s=600)
+    assert _only("sources", here).says == "plc-1 is lost (network: gone)"
+    assert "mes source test plc-1" in _only("sources", here).remedy
 
 
 def test_a_broker_that_answers_is_well(settings: Settings, mqtt_url: str) -> None:
