@@ -20,6 +20,7 @@ from starlette.staticfiles import StaticFiles
 DIST = Path(__file__).with_name("dist")
 PAGES = (
     *("/", "/wall", "/lines/{code:path}", "/schedule", "/shortages", "/orders", "/station", "/station/{code:path}"),
+    *("/oee", "/devices", "/shift", "/material", "/andon", "/kiosk"),
     *("/login", "/first", "/enrol"),
 )
 LOOSE = ("icon.svg", "manifest.webmanifest", "sw.js")

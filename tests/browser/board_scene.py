@@ -27,10 +27,10 @@ DAY_MS = 24 * HOUR_MS
 Open = tuple[tuple[int, int], ...]
 
 
-def _open() -> Open:
-    """Day shifts with lunch, a week of them."""
-    days = [SHIFT_FROM_MS + day * DAY_MS for day in range(-1, 7)]
-    return tuple(part for d in days for part in ((d, d + 4 * HOUR_MS), (d + 5 * HOUR_MS, d + 12 * HOUR_MS)))
+def _open(days: int) -> Open:
+    """Day shifts with lunch, so many days of them."""
+    starts = [SHIFT_FROM_MS + day * DAY_MS for day in range(-1, days)]
+    return tuple(part for d in starts for part in ((d, d + 4 * HOUR_MS), (d + 5 * HOUR_MS, d + 12 * HOUR_MS)))
 
 
 def _after(open_: Open, at: int, work_ms: int) -> tuple[int, int]:
@@ -47,18 +47,18 @@ def _after(open_: Open, at: int, work_ms: int) -> tuple[int, int]:
     raise ValueError("the scene's week is too short")
 
 
-def _lots(rnd: random.Random, codes: tuple[str, ...]) -> dict[str, LotImage]:
+def _lots(rnd: random.Random, codes: tuple[str, ...], days: int) -> dict[str, LotImage]:
     lots: dict[str, LotImage] = {}
     for place, code in enumerate(codes):
         at = SHIFT_FROM_MS
-        for k in range(6):
+        for k in range(6 if days == 7 else 4 * days):
             quantity = rnd.choice((60, 120, 180, 240))
             setup = rnd.choice((0, 0, 25, 40)) if k else 0
-            start, end = _after(_open(), at + setup * MINUTE_MS, quantity * rnd.choice((55, 90)) * 1000)
+            start, end = _after(_open(days), at + setup * MINUTE_MS, quantity * rnd.choice((55, 90)) * 1000)
             order = f"erp/MO26-{1100 + (place + (k // 2) * len(codes)) % 24}"
             lots[str(len(lots) + 1)] = LotImage(order, 30, code, quantity, start, end, setup, rnd.random() < 0.08)
             at = end
-            if at > SHIFT_FROM_MS + 4 * DAY_MS:
+            if at > SHIFT_FROM_MS + (days - 3) * DAY_MS:
                 break
     return lots
 
@@ -87,11 +87,11 @@ def _plan(ident: str, lots: dict[str, LotImage], late: dict[str, int], lacks: tu
     )  # fmt: skip
 
 
-def board(lines: int = 5, proposal: bool = True) -> BoardImage:
-    """The board of a plant with so many lines."""
+def board(lines: int = 5, proposal: bool = True, days: int = 7) -> BoardImage:
+    """The board of a plant with so many lines, planned for so many days."""
     rnd = random.Random(11)
     codes = tuple(f"L{place + 1:02d}" for place in range(lines))
-    before = _lots(rnd, codes)
+    before = _lots(rnd, codes, days)
     first = next(lot.order for no, lot in before.items() if no == "3")
     after = {
         no: replace(lot, start=lot.start + DAY_MS, end=lot.end + DAY_MS) if lot.order == first else lot
@@ -121,7 +121,7 @@ def board(lines: int = 5, proposal: bool = True) -> BoardImage:
         site=SITE,
         lines=codes,
         rows={
-            code: RowImage(LINES[k % len(LINES)][1], "assisted", NOW_MS + 4 * HOUR_MS, _open())
+            code: RowImage(LINES[k % len(LINES)][1], "assisted", NOW_MS + 4 * HOUR_MS, _open(days))
             for k, code in enumerate(codes)
         },
         orders=orders,

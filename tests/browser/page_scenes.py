@@ -2,7 +2,13 @@
 
 from __future__ import annotations
 
+import random
+from datetime import UTC, datetime
+from typing import Any
+
 from mes.domain.plant import Name
+from mes.store.screens.hours import HourImage
+from mes.store.screens.line import LineImage, MachineImage
 from mes.store.screens.orders import MessageImage, OrderImage, OrdersImage, StepImage, UseImage
 from mes.store.screens.shortages import (
     AnswerImage,
@@ -13,18 +19,26 @@ from mes.store.screens.shortages import (
     ShortagesImage,
     ShortOrderImage,
 )
-from tests.browser.scenes import HOUR_MS, MINUTE_MS, NOW_MS, SITE
+from tests.browser import scenes
+from tests.browser.scenes import HOUR_MS, MINUTE_MS, NOW_MS, SHIFT_FROM_MS, SITE
 
 SESSION = {
     "by": "person:demo", "name": "demo", "roles": ["planner", "line_lead"], "lines": None, "demo": True, "lang": "",
-    "permissions": ["tracking:read", "plans:read", "material:read", "orders:read", "jobs:run", "jobs:confirm"],
+    "permissions": ["tracking:read", "plans:read", "material:read", "orders:read", "jobs:run", "jobs:confirm",
+                    "sources:read", "andon:raise", "andon:answer", "plant:read"],
 }  # fmt: skip
 PLANT = {
     "station": [
         {"code": "L01-S1", "line": "L01", "machine": "L01-M1", "name": {"zh": "内机预装", "en": "Pre-assembly"}},
         {"code": "L05-S1", "line": "L05", "counts_by": "scan", "name": {"zh": "压接装配", "en": "Crimp and assemble"}},
         {"code": "L05-S4", "line": "L05", "counts_by": "entry", "name": {"zh": "检验包装", "en": "Inspect and pack"}},
-    ]
+    ],
+    "reason": [
+        {"code": "S1", "kind": "stop", "name": {"zh": "缺料", "en": "Waiting for material"}},
+        {"code": "S2", "kind": "stop", "name": {"zh": "机械故障", "en": "Mechanical breakdown"}},
+        {"code": "Q1", "kind": "reject", "name": {"zh": "端子压接不良", "en": "Bad crimp"}},
+    ],
+    "source": [{"code": "plc-1", "kind": "opcua", "url": "opc.tcp://127.0.0.1:4840"}],
 }
 
 
@@ -84,7 +98,8 @@ def orders() -> OrdersImage:
         return OrderImage(
             number, "erp", "KFR-35GW", product, "B", "pcs", 500, good, good // 50, good // 120, 9 if good else 0,
             status, 5, NOW_MS + 9 * HOUR_MS, late, steps, uses, messages, NOW_MS + 9 * HOUR_MS + late * MINUTE_MS,
-            kit, ("L01",), ("material",) if late else (), "美的 Midea",
+            kit, ("L01",), ("material",) if late else (),
+            short_of=("C-COMP-35",) if late else (), customer="美的 Midea",
         )  # fmt: skip
 
     split, cabinet = Name("KFR-35GW 分体空调", "KFR-35GW split unit"), Name("室外机柜体 72", "Outdoor cabinet 72")
@@ -97,3 +112,128 @@ def orders() -> OrdersImage:
             "erp/MO26-1103": order("MO26-1103", split, "released", 0, late=0, kit=None),
         },
     )
+
+
+# ------------------------------------------------------------------ what pages ask for and nobody tells them
+def _at(ms: int) -> str:
+    return datetime.fromtimestamp(ms / 1000, UTC).isoformat()
+
+
+_ELEMENTS = {
+    "calendar_us": 22_320_000_000, "planned_stop_us": 3_600_000_000, "apt_us": 14_900_000_000, "aust_us": 900_000_000,
+    "adet_us": 1_720_000_000, "adot_us": 1_200_000_000, "no_data_us": 0, "ideal_us": 13_860_000_000, "good": 211,
+    "reject": 20, "failures": 2, "failure_us": 1_200_000_000,
+}  # fmt: skip
+_KPIS = {
+    "oee": {"value": 0.6762, "undefined": ""}, "availability": {"value": 0.7959, "undefined": ""},
+    "effectiveness": {"value": 0.9302, "undefined": ""}, "quality_ratio": {"value": 0.9134, "undefined": ""},
+    "mtbf": {"value": 124.2, "undefined": ""}, "mttr": {"value": None, "undefined": "no failure"},
+    "throughput": {"value": 41.3, "undefined": ""}, "nee": {"value": 0.71, "undefined": ""},
+}  # fmt: skip
+
+
+def _stop(scope: str, from_ms: int, minutes: int, state: str, reason: str) -> dict[str, Any]:
+    return {
+        "scope": scope, "from_at": _at(from_ms), "to_at": _at(from_ms + minutes * MINUTE_MS), "line": "L01",
+        "machine": "", "root_machine": "L01-M2", "root_state": "fault", "state": state, "cause": "upstream",
+        "stop_code": "E7", "reason": reason, "reason_by": "device", "micro": False, "loss_s": minutes * 60.0,
+        "job_id": 1, "shift_day": "2026-01-05", "shift": "D",
+    }  # fmt: skip
+
+
+def _source(code: str, state: str, **health: Any) -> dict[str, Any]:
+    said = {"detail": "", "last_at": _at(NOW_MS - 4000), "skew_s": 0.12, "counts": {"heard": 5397}, "bad_tags": {}}
+    return {
+        "source": code, "owner": "one", "epoch": 1, "is_owned": True, "state": state,
+        "since_at": _at(NOW_MS - 6 * HOUR_MS), "heard_at": _at(NOW_MS - 2000), "health": {**said, **health},
+        "gap_since": _at(NOW_MS - 9 * MINUTE_MS) if state == "lost" else None, "quarantined": 0,
+    }  # fmt: skip
+
+
+SOURCES = [
+    _source("broker-1", "running", queue_rows=3),
+    _source("plc-1", "lost", detail="network: the server does not answer", spool_rows=240),
+    _source("plc-2", "degraded", bad_tags={"L02-M1/state": "BadNodeIdUnknown"}),
+]
+_WHY_AVAILABILITY = {
+    "kpi": "availability", "formula": "APT / PBT", "unit": "1", "result": _KPIS["availability"],
+    "inputs": [{"name": "APT", "value": 248.3, "unit": "min"}, {"name": "PBT", "value": 312.0, "unit": "min"}],
+}  # fmt: skip
+ANSWERS: dict[str, Any] = {
+    "/kpis": [
+        {"from_at": None, "shift_day": "2026-01-05", "shift": "D", "elements": _ELEMENTS, "kpis": _KPIS},
+    ],
+    "/why/kpi/oee": {
+        "why": {
+            "kpi": "oee", "formula": "availability x effectiveness x quality_ratio", "unit": "1",
+            "result": _KPIS["oee"], "factors": [_WHY_AVAILABILITY],
+        },
+        "rows": [{"scope": "L01", "shift_day": "2026-01-05", "shift": "D", "elements": _ELEMENTS}],
+    },
+    "/stops": {
+        "items": [
+            _stop("L01", NOW_MS - 5 * HOUR_MS, 21, "starved", "S1"),
+            _stop("L01", NOW_MS - 3 * HOUR_MS, 7, "stopped", ""),
+            _stop("L01", NOW_MS - 2 * HOUR_MS, 12, "fault", "S2"),
+        ],
+        "next_cursor": None,
+    },
+    "/jobs": {
+        "items": [
+            {
+                "id": 41, "system": "erp", "number": "MO26-1100", "item": "KFR-35GW", "operation_seq": 30,
+                "line": "L01", "shift_day": "2026-01-05", "shift": "D", "sequence": 1, "quantity": 500,
+                "planned_start_at": _at(NOW_MS - 6 * HOUR_MS), "planned_end_at": _at(NOW_MS + 3 * HOUR_MS),
+                "plan_id": 7, "state": "running", "running_since": None, "started_at": None, "marked_at": None,
+                "confirmed_at": None, "good": 211, "reject": 20, "entered": 231,
+            },
+        ],
+        "next_cursor": None,
+    },
+    "/entries": {
+        "items": [{"id": 1, "kind": "reject", "reason": "Q1", "quantity": "3", "reversed_by": None}],
+        "next_cursor": None,
+    },
+    "/sources": SOURCES,
+    "/sources/plc-1": {
+        "source": SOURCES[1],
+        "last": [
+            {
+                "address": "L01-M1/good_total", "at": _at(NOW_MS - 5000), "value": 65431, "quality": 0,
+                "source_at": None, "server_at": None, "received_at": _at(NOW_MS - 4000), "h": 7,
+            },
+        ],
+    },
+    "/gaps": {
+        "items": [
+            {"id": 3, "source": "plc-1", "address": None, "from_at": _at(NOW_MS - 9 * MINUTE_MS), "to_at": None,
+             "why": "network", "detail": "the server does not answer"},
+        ],
+        "next_cursor": None,
+    },
+    "/quarantine": {"items": [], "next_cursor": None},
+}  # fmt: skip
+"""The answers of the addresses pages ask again and again."""
+
+
+def line(code: str) -> LineImage:
+    """A line's page: hours with and without rejects, three machines."""
+    tile = scenes.wall(5).tiles[code]
+    rnd = random.Random(5)
+    return LineImage(
+        site=SITE,
+        code=code,
+        tile=tile,
+        hours={
+            str((SHIFT_FROM_MS + k * HOUR_MS) // 1000): HourImage(good, k % 3)
+            for k, good in enumerate((41, 62, 55, 38, 0, 44))
+        },
+        machines={
+            f"{code}-M{k + 1}": MachineImage(
+                Name("性能测试包装", "Indoor unit pre-assembly"), status, NOW_MS - 20 * MINUTE_MS,
+                scenes.strip(rnd, status, NOW_MS - 20 * MINUTE_MS),
+            )
+            for k, status in enumerate(("running", "fault", "planned_stop"))
+        },
+        order=tuple(f"{code}-M{k + 1}" for k in range(3)),
+    )  # fmt: skip

@@ -24,6 +24,7 @@ from api.live.stream import open_stream
 from dashboards.serve import build_id, mount
 from mes import clock
 from mes.clock import Clock
+from mes.store.screens.andon import AndonImage
 from tests.browser import board_scene, page_scenes, scenes, station_scene
 
 Scene = Callable[[str], Any]
@@ -84,7 +85,7 @@ class Stage:
 
     async def _tell(self, request: Request) -> Response:
         answer = self.scene(request.url.path.removeprefix("/api/v1"))
-        return JSONResponse(answer) if isinstance(answer, dict) else JSONResponse({"status": 404}, status_code=404)
+        return JSONResponse({"status": 404}, status_code=404) if answer is None else JSONResponse(answer)
 
     @contextlib.asynccontextmanager
     async def _life(self, _app: Starlette) -> AsyncIterator[None]:
@@ -111,11 +112,16 @@ def scene(topic: str, lines: int = 5) -> Any:
     """The image of a topic, or the answer of a path; None where there is none."""
     if topic.startswith("station:"):
         return station_scene.station(topic.removeprefix("station:"))
+    if topic.startswith("line:"):
+        return page_scenes.line(topic.removeprefix("line:"))
+    if topic in page_scenes.ANSWERS:
+        return page_scenes.ANSWERS[topic]
     drawn: dict[str, Callable[[], Any]] = {
         "/session": lambda: page_scenes.SESSION,
         "/plant": lambda: page_scenes.PLANT,
         "wall": lambda: scenes.wall(lines),
         "board": lambda: board_scene.board(lines),
+        "andon": lambda: AndonImage(scenes.wall(lines).calls),
         "shortages": page_scenes.shortages,
         "orders": page_scenes.orders,
     }

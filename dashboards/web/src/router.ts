@@ -10,17 +10,24 @@ export interface Page {
   bare: boolean;
   /** Nobody needs to be signed in for it. */
   open?: boolean;
+  /** Made to hang on a wall: may stand in a television's playlist. */
+  kiosk?: boolean;
   load: () => Promise<{ default: Component }>;
   pattern: RegExp;
 }
 
 const pages: Page[] = [
   { pattern: /^\/$/, look: 'light', bare: false, load: () => import('./pages/Home.vue') },
-  { pattern: /^\/wall$/, look: 'dark', bare: true, load: () => import('./pages/Wall.vue') },
-  { pattern: /^\/lines\/(?<code>[^/]+)$/, look: 'dark', bare: true, load: () => import('./pages/line/Line.vue') },
+  { pattern: /^\/wall$/, look: 'dark', bare: true, kiosk: true, load: () => import('./pages/Wall.vue') },
+  { pattern: /^\/lines\/(?<code>[^/]+)$/, look: 'dark', bare: true, kiosk: true, load: () => import('./pages/line/Line.vue') },
   { pattern: /^\/schedule$/, look: 'light', bare: false, load: () => import('./pages/schedule/Schedule.vue') },
   { pattern: /^\/shortages$/, look: 'light', bare: false, load: () => import('./pages/Shortages.vue') },
   { pattern: /^\/orders$/, look: 'light', bare: false, load: () => import('./pages/Orders.vue') },
+  { pattern: /^\/oee$/, look: 'light', bare: false, load: () => import('./pages/oee/Oee.vue') },
+  { pattern: /^\/devices$/, look: 'light', bare: false, load: () => import('./pages/devices/Devices.vue') },
+  { pattern: /^\/material$/, look: 'light', bare: false, load: () => import('./pages/Material.vue') },
+  { pattern: /^\/andon$/, look: 'light', bare: false, load: () => import('./pages/Andon.vue') },
+  { pattern: /^\/kiosk$/, look: 'dark', bare: true, load: () => import('./pages/kiosk/Kiosk.vue') },
   { pattern: /^\/station\/(?<code>[^/]+)$/, look: 'dark', bare: true, load: () => import('./pages/station/Station.vue') },
   { pattern: /^\/station$/, look: 'light', bare: false, load: () => import('./pages/Stations.vue') },
   { pattern: /^\/(login|first|enrol)$/, look: 'light', bare: true, open: true, load: () => import('./pages/Login.vue') },

@@ -42,6 +42,7 @@ export const ICONS: Record<string, Drawn> = {
   link: { d: 'M10 14a4.2 4.2 0 0 0 6 0l3.5-3.500a4.2 4.2 0 0 0-6-6L12 6M14 10a4.2 4.2 0 0 0-6 0l-3.5 3.500a4.2 4.2 0 0 0 6 6L12 18', stroke: true },
   wall: { d: 'M3 4h8v7H3zM13 4h8v7h-8zM3 13h8v7H3zM13 13h8v7h-8z', stroke: true },
   gantt: { d: 'M3 5h9M7 10h10M5 15h8M11 20h10', stroke: true },
+  fall: { d: 'M3 4h4v16H3zM10 4h4v9h-4zM17 13h4v7h-4z', stroke: true },
   list: { d: 'M8 6h13M8 12h13M8 18h13M3.5 6h.8M3.5 12h.8M3.5 18h.8', stroke: true },
   hand: { d: 'M7 11V6.500a1.8 1.8 0 0 1 3.6 0V11M10.6 10V4.500a1.8 1.8 0 0 1 3.6 0V11M14.2 10.500V6.500a1.8 1.8 0 0 1 3.6 0V15a6.5 6.5 0 0 1-6.5 6.500c-3 0-4.5-1.5-6-4L3 13.500a1.7 1.7 0 0 1 3-1.500l1.5 2', stroke: true },
 };

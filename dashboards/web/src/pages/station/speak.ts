@@ -120,14 +120,6 @@ function settleBy(image: Readonly<ShallowRef<StationImage | undefined>>, settlin
   });
 }
 
-/** Every key typed anywhere on the page, for a barcode reader. */
-export function useKeys(handle: (event: KeyboardEvent) => void): void {
-  addEventListener('keydown', handle, true);
-  onScopeDispose(() => {
-    removeEventListener('keydown', handle, true);
-  });
-}
-
 /** The image as it was when the page last had one, so that a terminal restarted without a network still works. */
 export function useKeptImage(station: string, image: Readonly<ShallowRef<StationImage | undefined>>): ComputedRef<StationImage | undefined> {
   const key = `takt.station.${station}`;

@@ -1,1 +1,0 @@
-import{D as e,V as t,W as n,X as r,at as i,ct as a,f as o,q as s}from"./index-Cj2yDFMV.js";var c={class:`nowhere`},l={href:`/`},u=o(s({__name:`Nowhere`,setup(o){return(o,s)=>(r(),n(`main`,c,[t(`h1`,null,a(i(e)(`page.nowhere`)),1),t(`a`,l,a(i(e)(`page.home`)),1)]))}}),[[`__scopeId`,`data-v-dc084595`]]);export{u as default};
