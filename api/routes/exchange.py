@@ -21,6 +21,7 @@ from mes.store.exchange import OutboxRow, feed_bounds, list_events, note_feed_re
 router = APIRouter(prefix="/api/v1", route_class=Door, tags=["exchange"])
 
 FEED_MAX = 1000
+REPORTS: frozenset[EventType] = frozenset({"mes.production.reported", "mes.production.reversed"})
 WAIT_S_MAX = 30.0
 LOOK_EVERY_S = 0.25
 Sequence = Annotated[int, Ge(0), Le(2**63 - 1)]
@@ -92,8 +93,15 @@ def _read(visit: Visit, after: int | None, types: list[str] | None, limit: int) 
         has_more = len(rows) > limit
         kept = rows[:limit]
         next_cursor = kept[-1].seq if has_more else max(newest, kept[-1].seq if kept else 0)
-        note_feed_read(conn, reader=visit.caller.by, through_seq=next_cursor, read_at=visit.at)
+        note_feed_read(conn, reader=_reader(visit, types), through_seq=next_cursor, read_at=visit.at)
         return Feed([_event(row) for row in kept], next_cursor, has_more)
+
+
+def _reader(visit: Visit, types: list[str] | None) -> str:
+    """Under what name a reading is remembered: a key that leaves reports out has not read them."""
+    if types is None or set(types) >= REPORTS:
+        return visit.caller.by
+    return f"{visit.caller.by} {','.join(sorted(set(types)))}"
 
 
 def _types(words: str | None) -> list[str] | None:

@@ -155,15 +155,16 @@ def test_no_event_is_lost_or_doubled_under_concurrent_writers(site: Site, erp: h
 
 
 def test_what_a_key_read_is_remembered(site: Site, known: httpx.Client) -> None:
-    """How far a key has read stands behind its next stock statement; another key's reading does not."""
+    """How far a key has read stands behind its next stock statement; not what another read, or one without reports."""
     tell(site, known, range(2))
     known.get("/events")
-    other = site.with_key("erp")
-    for caller, location in ((known, "WH"), (other, "L01-side")):
+    other, filtered = site.with_key("erp"), site.with_key("erp")
+    filtered.get("/events", params={"types": "mes.shortage.opened"})
+    for caller, location in ((known, "WH"), (other, "L01-side"), (filtered, "L02-side")):
         body = {"as_of": now(known), "lines": [{"item": "SCR", "on_hand": 5, "unit": "pcs"}]}
         assert caller.put(f"/stock/{location}", json=body).status_code == 201
     rows = site.rows("select location, applied_through from stock_statement order by location")
-    assert rows == [("L01-side", 0), ("WH", 2)]
+    assert rows == [("L01-side", 0), ("L02-side", 0), ("WH", 2)]
 
 
 def now(caller: httpx.Client) -> str:
