@@ -2,7 +2,8 @@
 import { clockTime, dateOf } from '../../look/format';
 import type { LotImage } from '../../live/types';
 
-export const HOUR_MS = 3_600_000;
+export const MINUTE_MS = 60_000;
+export const HOUR_MS = 60 * MINUTE_MS;
 export const DAY_MS = 24 * HOUR_MS;
 export type Open = readonly (readonly [number, number])[];
 

@@ -1,1 +1,0 @@
-import{I as e,T as t,b as n,c as r,g as i,nt as a,p as o,t as s}from"./_plugin-vue_export-helper-DL6DQ7ey.js";var c={class:`nowhere`},l={href:`/`},u=s(n({__name:`Nowhere`,setup(n){return(n,s)=>(t(),i(`main`,c,[o(`h1`,null,a(e(r)(`page.nowhere`)),1),o(`a`,l,a(e(r)(`page.home`)),1)]))}}),[[`__scopeId`,`data-v-dc084595`]]);export{u as default};
