@@ -102,12 +102,15 @@ def erp_system() -> str:
 def fresh_database(server_url: str) -> str:
     """Drop and create the demo's database on the server of `server_url`; its address."""
     from mes.store import migrate
+    from mes.store.pool import away
 
     name = _name(server_url)
     try:
         drop_database(server_url)
         with psycopg.connect(_maintenance(server_url), autocommit=True) as conn:
             conn.execute(sql.SQL("create database {}").format(sql.Identifier(name)))
+    except psycopg.OperationalError as error:
+        raise away(str(error)) from None
     except psycopg.Error as error:
         raise SetupError(
             f"The demo's database {name} cannot be made ({str(error).strip().splitlines()[0]})",

@@ -21,6 +21,7 @@ from alembic.runtime.migration import MigrationContext
 from alembic.script import Script, ScriptDirectory
 from alembic.script.revision import RevisionMap
 
+from mes.errors import MesError, SetupError
 from mes.store import schema
 from mes.store.pool import away
 
@@ -57,7 +58,8 @@ def _runs(path: Path) -> Any:
 def upgrade(url: str) -> list[str]:
     """Bring the database at `url` (postgresql://...) to the newest schema; the names of the files applied.
 
-    Raises UnavailableError when the database does not answer, SetupError when its schema is newer than this Takt.
+    Raises UnavailableError when the database does not answer, SetupError when its schema is newer than this Takt or
+    cannot be made.
     """
     scripts = _SqlFiles()
     with _connected(url) as connection:
@@ -79,8 +81,20 @@ def _connected(url: str) -> Iterator[sa.Connection]:
     try:
         with engine.connect() as connection:
             yield connection
-    except sa.exc.OperationalError as error:
-        raise away(str(error.orig)) from error
+    except sa.exc.DBAPIError as error:
+        raise _refusal(error) from error
+
+
+def _refusal(error: sa.exc.DBAPIError) -> MesError:
+    """The sentence for a server that is away, lacks TimescaleDB, or holds something else already."""
+    said = str(error.orig).strip()
+    if isinstance(error, sa.exc.OperationalError) and "timescaledb" not in said:
+        return away(said)
+    return SetupError(
+        f"The schema cannot be made ({said.splitlines()[0]})",
+        remedy="It needs a server with TimescaleDB (installed, and in shared_preload_libraries) and an empty database "
+        "whose user may create in it.",
+    )
 
 
 def _steps(scripts: _SqlFiles) -> Any:

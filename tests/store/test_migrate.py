@@ -88,6 +88,18 @@ def test_a_newer_schema_is_left_alone(database_url: str) -> None:
             assert "\n" not in str(caught.value)
 
 
+def test_a_database_that_holds_something_else_is_refused_whole(empty_url: str) -> None:
+    """What cannot be made is named with what it needs, and nothing half-made is left."""
+    with psycopg.connect(empty_url) as conn:
+        conn.execute("create table lease (car text)")
+    with pytest.raises(SetupError, match=r'cannot be made .relation "lease" already exists') as caught:
+        migrate.upgrade(empty_url)
+    assert "TimescaleDB" in caught.value.remedy
+    with connect(empty_url, name="test") as conn:
+        assert schema.current(conn) is None
+        assert conn.execute("select to_regclass('clock')").fetchone() == (None,)
+
+
 def test_a_database_that_is_away_is_one_sentence() -> None:
     """Nobody meets the driver's own error."""
     with pytest.raises(UnavailableError, match="does not answer") as caught:
