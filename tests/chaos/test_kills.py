@@ -7,8 +7,6 @@ import os
 import random
 import secrets
 import signal
-import subprocess
-import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -29,6 +27,7 @@ from mes.store import migrate
 from tests.chaos.tap import Tap
 from tests.collectors.broker import KEEPING, Broker
 from tests.collectors.conftest import counts, eventually
+from tests.collectors.process import CollectorProcess
 
 ROUNDS = 3
 PER_S = 400
@@ -47,22 +46,17 @@ class Site:
         self.broker = Broker(folder / "broker", *KEEPING, "max_queued_messages 0", "max_inflight_messages 0")
         self.tap = Tap(("127.0.0.1", self.broker.port))
         self._home = home
-        self.collector: subprocess.Popen[bytes] | None = None
+        self.collector: CollectorProcess | None = None
         with psycopg.connect(self.url) as conn:
             document = counts(f"mqtt://127.0.0.1:{self.tap.port}?version=3.1.1", "chaos")
             apply(conn, Deed("test", real_clock().now()), plant_from(document))
 
     def collect(self) -> None:
-        variables = {name: value for name, value in os.environ.items() if not name.startswith("MES_")}
-        variables |= {"MES_DATABASE_URL": self.url, "MES_HOME": str(self._home)}
-        self.collector = subprocess.Popen(
-            [sys.executable, "-m", "mes", "collect"], env=variables, stderr=subprocess.DEVNULL
-        )
+        self.collector = CollectorProcess(self.url, self._home)
 
     def kill_collector(self) -> None:
         if self.collector is not None:
             self.collector.kill()
-            self.collector.wait(30)
 
     def kill_database(self) -> None:
         pid = int((self.cluster.data / "postmaster.pid").read_text().split("\n")[0])
