@@ -56,14 +56,14 @@ class Export:
             await problem_of(InputError("There is no such format", faults=(fault,)))(scope, receive, send)
             return
         rows: list[dict[str, Any]] = []
-        cursor: str | None = ""
-        while cursor is not None:
-            asked = [pair for pair in query if not cursor or pair[0] not in {"cursor", "limit"}]
-            more = [("cursor", cursor), ("limit", str(PAGE_MAX))] if cursor else []
-            answer = await self._ask({**scope, "query_string": urlencode(asked + more).encode()}, receive, send)
+        more: dict[str, str] | None = {}
+        while more is not None:
+            asked = [pair for pair in query if pair[0] not in more]
+            page = urlencode([*asked, *more.items()]).encode()
+            answer = await self._ask({**scope, "query_string": page}, receive, send)
             if answer.passed:
                 return
-            some, cursor = _rows(json.loads(answer.body))
+            some, more = _rows(json.loads(answer.body))
             rows += some
             if len(rows) > ROWS_MAX:
                 fault = Fault("query/format", "too_many", f"a file holds at most {ROWS_MAX} rows")
@@ -108,11 +108,15 @@ def _wanted(scope: Scope) -> str:
     return next((name for name, media in MEDIA.items() if media.split(";")[0] == first), "")
 
 
-def _rows(document: Any) -> tuple[list[dict[str, Any]], str | None]:
-    """The rows of a list, a page or one document; and where the page goes on."""
-    if isinstance(document, dict) and isinstance(document.get("items"), list):
-        return _documents(document["items"]), document.get("next_cursor") if document.get("items") else None
-    return _documents(document if isinstance(document, list) else [document]), None
+def _rows(document: Any) -> tuple[list[dict[str, Any]], dict[str, str] | None]:
+    """The rows of a list, a page or one document; and what to ask for the next page, None after the last."""
+    if not isinstance(document, dict) or not isinstance(document.get("items"), list):
+        return _documents(document if isinstance(document, list) else [document]), None
+    rows, cursor = _documents(document["items"]), document.get("next_cursor")
+    if not rows or cursor is None or not document.get("has_more", True):
+        return rows, None
+    name = "after" if "has_more" in document else "cursor"
+    return rows, {name: str(cursor), "limit": str(PAGE_MAX)}
 
 
 def _documents(rows: list[Any]) -> list[dict[str, Any]]:

@@ -38,6 +38,14 @@ def test_the_feed_is_read_by_cursor(site: Site, known: httpx.Client) -> None:
     assert (end["items"], end["next_cursor"]) == ([], rest["next_cursor"])
 
 
+def test_the_feed_as_a_file_has_each_event_once(site: Site, known: httpx.Client) -> None:
+    """As CSV the feed is read to its end from where one asks."""
+    tell(site, known, range(5))
+    lines = known.get("/events", params={"format": "csv", "after": 1, "limit": 2}).text.splitlines()
+    assert len(lines) == 1 + 4
+    assert [line.count("erp/MO-") for line in lines] == [0, 1, 1, 1, 1]
+
+
 def test_a_filtered_reader_passes_what_it_does_not_want(site: Site, known: httpx.Client) -> None:
     """A reader of other types gets nothing, and its cursor moves past the events it left out."""
     tell(site, known, range(3))
