@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from typing import Annotated, Literal
 from uuid import uuid4
 
@@ -13,6 +13,7 @@ from api.security.guard import needs
 from api.wire import Cursor, Id, Limit, Page, cursor_key, instant_of, page_of
 from mes.actions import floor as actions
 from mes.domain.access import Permission
+from mes.domain.andon import CallRole, rule_for
 from mes.domain.fields import Instant
 from mes.domain.floor import AndonDocument, EntryDocument, JobMark, place_of
 from mes.domain.plant import Plant
@@ -30,6 +31,13 @@ CallId = Annotated[Id, Path()]
 ENTRY_NEEDS: dict[str, Permission] = {"mark": "jobs:run", "confirm": "jobs:confirm"}
 """What an entry needs that is said about a job, here as at the job's own address."""
 LineFilter = Annotated[str | None, Query(description="only of this line")]
+
+
+@dataclass(frozen=True, slots=True)
+class CallLine(AndonCall):
+    """A call for help, and whom it is for: the roles it has reached."""
+
+    roles: tuple[CallRole, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -194,10 +202,11 @@ def list_andon_calls(
     *,
     line: LineFilter = None,
     is_open: Annotated[bool | None, Query(alias="open", description="only open ones (true) or resolved ones")] = None,
+    role: Annotated[CallRole | None, Query(description="only those that have reached this role by now")] = None,
     cursor: Cursor = None,
     limit: Limit = 200,
-) -> Page[AndonCall]:
-    """Calls for help, oldest first."""
+) -> Page[CallLine]:
+    """Calls for help, oldest first, with whom each is for by its kind, line and level (a page may hold fewer)."""
     key = cursor_key(cursor, int)
     rows = api_floor.list_calls(
         call.conn,
@@ -207,7 +216,11 @@ def list_andon_calls(
         after=None if key is None else key[0],
         limit=limit + 1,
     )
-    return page_of(rows, limit, lambda row: (row.id,))
+    rules = call.plant().andon
+    told = [CallLine(**asdict(row), roles=rule_for(rules, row.kind, row.line).told(row.level)) for row in rows]
+    page = page_of(told, limit, lambda row: (row.id,))
+    page.items = [row for row in page.items if role is None or role in row.roles]
+    return page
 
 
 @router.post("/andon-calls/{call_id}/take", **needs("andon:answer"))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import asdict
 from datetime import datetime, timedelta
 from typing import Literal
@@ -227,6 +228,12 @@ def resolve_call(conn: Connection, deed: Deed, call_id: int) -> store.AndonCall:
         store.resolve_call(conn, call_id, at=deed.at, by=deed.by)
         _tell(conn, deed, "resolved", call_id, {"line": call.line, "kind": call.kind, "raised_at": call.raised_at})
     return store.find_call(conn, call_id=call_id) or call
+
+
+def escalate_call(conn: Connection, deed: Deed, call: store.AndonCall, level: int, roles: Sequence[str]) -> None:
+    """Say that nobody came, and who is told now."""
+    store.escalate_call(conn, call.id, level=level, at=deed.at)
+    _tell(conn, deed, "escalated", call.id, {"line": call.line, "kind": call.kind, "level": level, "roles": [*roles]})
 
 
 def _call(conn: Connection, call_id: int) -> store.AndonCall:

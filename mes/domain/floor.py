@@ -11,6 +11,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any, Literal
 
+from mes.domain.andon import CallKind
 from mes.domain.fields import ClientId, Code, CodeOrNone, Count, Instant, Quantity, Text
 from mes.domain.plant import Plant, Reason
 from mes.domain.sample import FUTURE_MAX, KEEP_SIGNAL_DAYS
@@ -19,7 +20,6 @@ from mes.errors import Fault
 EntryKind = Literal["mark", "count", "reject", "rework", "scrap", "reason", "assign", "who", "note", "confirm"]
 Mark = Literal["start", "pause", "finish", "switch"]
 Phase = Literal["setup", "first_article", "production", "rework", "trial"]
-CallKind = Literal["material", "quality", "maintenance", "leader"]
 COUNTS = ("count", "reject", "rework", "scrap")
 EARLIEST = timedelta(days=KEEP_SIGNAL_DAYS)
 

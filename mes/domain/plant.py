@@ -14,6 +14,7 @@ from datetime import date
 from functools import cached_property
 from typing import Literal
 
+from mes.domain.andon import AndonRule
 from mes.errors import Fault
 
 Weekday = Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"]
@@ -334,6 +335,7 @@ class Plant:
     reason: tuple[Reason, ...] = ()
     source: tuple[Source, ...] = ()
     tag: tuple[Tag, ...] = ()
+    andon: tuple[AndonRule, ...] = ()
 
     @cached_property
     def lines(self) -> dict[str, Line]:
@@ -451,6 +453,8 @@ def _references(plant: Plant) -> Iterator[tuple[str, int, str, str, Iterable[str
     for i, station in enumerate(plant.station):
         yield "station", i, "line", station.line, lines
         yield "station", i, "machine", station.machine, plant.machines
+    for i, rule in enumerate(plant.andon):
+        yield from (("andon", i, "lines", code, lines) for code in rule.lines)
     for i, reason in enumerate(plant.reason):
         yield "reason", i, "parent", reason.parent, plant.reasons
     for i, tag in enumerate(plant.tag):
@@ -487,14 +491,10 @@ def _odd_lines(plant: Plant) -> Iterator[Fault]:
     for i, line in enumerate(plant.line):
         station = plant.stations.get(line.counts_at)
         if station and station.line != line.code:
-            yield Fault(
-                f"/line/{i}/counts_at", "unknown", f"{line.counts_at} stands on line {station.line}, not on {line.code}"
-            )
+            detail = f"{line.counts_at} stands on line {station.line}, not on {line.code}"
+            yield Fault(f"/line/{i}/counts_at", "unknown", detail)
     for i, station in enumerate(plant.station):
         machine = plant.machines.get(station.machine)
         if machine and machine.line != station.line:
-            yield Fault(
-                f"/station/{i}/machine",
-                "unknown",
-                f"{machine.code} stands on line {machine.line}, not on {station.line}",
-            )
+            detail = f"{machine.code} stands on line {machine.line}, not on {station.line}"
+            yield Fault(f"/station/{i}/machine", "unknown", detail)

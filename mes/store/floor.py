@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 from decimal import Decimal
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import UUID
 
 from psycopg.rows import class_row
@@ -202,3 +203,62 @@ def resolve_call(conn: Connection, call_id: int, *, at: datetime, by: str) -> No
         "update andon_call set resolved_at = %(at)s, resolved_by = %(by)s where id = %(id)s",
         {"at": at, "by": by, "id": call_id},
     )
+
+
+def escalate_call(conn: Connection, call_id: int, *, level: int, at: datetime) -> None:
+    """Nobody came: the call climbs."""
+    conn.execute(
+        "update andon_call set level = %(level)s, escalated_at = %(at)s where id = %(id)s",
+        {"level": level, "at": at, "id": call_id},
+    )
+
+
+def untaken_calls(conn: Connection) -> list[AndonCall]:
+    """Open calls nobody has taken, oldest first, held until the transaction ends."""
+    with conn.cursor(row_factory=class_row(AndonCall)) as cur:
+        return cur.execute(
+            """
+            select id, client_id, line, station, machine, kind, note, raised_at, raised_by, level, escalated_at,
+                   taken_at, taken_by, resolved_at, resolved_by
+            from andon_call where resolved_at is null and taken_at is null order by raised_at, id
+            for update skip locked
+            """
+        ).fetchall()
+
+
+class StandingFault(NamedTuple):
+    """A machine stands in fault since an instant."""
+
+    machine: str
+    since: datetime
+    stop_code: str
+
+
+def standing_faults(conn: Connection, machines: Sequence[str]) -> list[StandingFault]:
+    """Machines that stand in fault now, by a fault of their own."""
+    rows = conn.execute(
+        """
+        select s.scope, s.from_at, s.stop_code
+        from unnest(%(machines)s::text[]) as w (machine)
+        cross join lateral (
+            select scope, from_at, to_at, state, stop_code, root_machine from stop where scope = w.machine
+            order by from_at desc limit 1) s
+        where s.to_at is null and s.state = 'fault' and s.root_machine = s.scope
+        """,
+        {"machines": list(machines)},
+    ).fetchall()
+    return [StandingFault(*row) for row in rows]
+
+
+def calls_of_machines_that_run(conn: Connection) -> list[int]:
+    """Open calls that machines raised themselves and that run again."""
+    rows = conn.execute(
+        """
+        select c.id from andon_call c
+        cross join lateral (
+            select state from state_span where machine = c.machine order by from_at desc limit 1) s
+        where c.resolved_at is null and c.raised_by = 'device:' || c.machine and s.state = 'running'
+        order by c.id
+        """
+    ).fetchall()
+    return [number for (number,) in rows]

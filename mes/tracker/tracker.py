@@ -30,6 +30,7 @@ from mes.store.house import load_clock, release_lease, take_lease
 from mes.store.pool import AWAY, RETRYABLE, Connection, Pool, open_pool, transaction
 from mes.store.touched import Touched, take_touched, touch_again
 from mes.store.tracking.raw import load_frontiers
+from mes.tracker.andon import react_andon
 from mes.tracker.book import Booked, Work, book
 from mes.tracker.plants import Plants
 from mes.tracker.react import AHEAD_S_MIN, Concern, Reactor
@@ -46,6 +47,8 @@ RETRY_S_FIRST, RETRY_S_MAX = 5.0, 300.0
 AWAY_S = 1.0
 FRESH_S_MIN = 2.0
 """What lies ahead is looked at each minute of plant time, but no more often than this (machine time)."""
+CALLS_S_MIN = 1.0
+"""Calls for help are looked at no more often than this (machine time)."""
 _log = structlog.get_logger("mes.tracker")
 
 
@@ -132,6 +135,8 @@ class Tracker:
         self._warm: Warm = {}
         self._is_new = True
         self._fresh_at = 0
+        self._calls_s_min = min(ahead_s_min, CALLS_S_MIN)
+        self._calls_at = -CALLS_S_MIN
 
     def tick(self, pool: Pool) -> float:
         """One pass, one transaction; the seconds of machine time after which something is due by itself."""
@@ -160,8 +165,21 @@ class Tracker:
             todo.concern.all, self._fresh_at = True, now_us
         if todo.works or todo.said or todo.concern or self.reactor.is_owing:
             self._do(conn, todo, taken, Deed(by=BY, at=now))
+        if clock.mono() - self._calls_at >= self._calls_s_min:
+            self._look_after_calls(conn, Deed(by=BY, at=now))
         due_s = (self.schedule.next_at(self.plants, now_us) - now_us) / 1e6 / speed
         return min(LOOK_AGAIN_S, due_s, self.reactor.wait_s if self.reactor.is_owing else due_s)
+
+    def _look_after_calls(self, conn: Connection, deed: Deed) -> None:
+        """Calls for help; whatever is wrong with one, booking goes on."""
+        self._calls_at = clock.mono()
+        try:
+            with conn.transaction():
+                react_andon(conn, deed, self.plants.reigns[-1].plant)
+        except (*RETRYABLE, *AWAY):
+            raise
+        except Exception:
+            _log.exception("calls for help cannot be looked after")
 
     def _todo(self, taken: Sequence[Touched], now: int) -> Todo:
         todo = Todo()

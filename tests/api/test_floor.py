@@ -174,6 +174,9 @@ def test_a_call_is_raised_taken_and_resolved(site: Site, floor: httpx.Client) ->
     body = {"kind": "material", "station": "L01-S1", "note": "no screws", "client_id": str(uuid4())}
     call, again = (floor.post("/andon-calls", json=body).json()["id"] for _ in range(2))
     assert call == again
+    routed = floor.get("/andon-calls", params={"role": "operator"}).json()["items"]
+    assert [(row["id"], row["roles"]) for row in routed] == [(call, ["operator"])]
+    assert floor.get("/andon-calls", params={"role": "line_lead"}).json()["items"] == []
     leader = site.signed_in("wang", Grant("line_lead"))
     assert leader.post(f"/andon-calls/{call}/take").json()["taken_by"] == "person:wang"
     assert floor.post(f"/andon-calls/{call}/take").status_code == 409

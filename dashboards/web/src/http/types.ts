@@ -97,6 +97,25 @@ export interface BottleneckLine {
   waits: Record<string, number>;
 }
 
+export interface CallLine {
+  id: number;
+  client_id: string;
+  line: string;
+  station: string | null;
+  machine: string | null;
+  kind: string;
+  note: string;
+  raised_at: string;
+  raised_by: string;
+  level: number;
+  escalated_at: string | null;
+  taken_at: string | null;
+  taken_by: string | null;
+  resolved_at: string | null;
+  resolved_by: string | null;
+  roles?: Array<"operator" | "line_lead" | "planner" | "quality" | "maintenance" | "admin">;
+}
+
 export interface CallOff {
   id: number;
   client_id: string;
@@ -717,13 +736,13 @@ export interface OrderProgress {
   reasons?: Array<unknown>;
 }
 
-export interface Page_AndonCall {
-  items: Array<AndonCall>;
+export interface Page_Balance {
+  items: Array<Balance>;
   next_cursor: string | null;
 }
 
-export interface Page_Balance {
-  items: Array<Balance>;
+export interface Page_CallLine {
+  items: Array<CallLine>;
   next_cursor: string | null;
 }
 
