@@ -25,7 +25,7 @@ from tests.browser.scenes import HOUR_MS, MINUTE_MS, NOW_MS, SHIFT_FROM_MS, SITE
 SESSION = {
     "by": "person:demo", "name": "demo", "roles": ["planner", "line_lead"], "lines": None, "demo": True, "lang": "",
     "permissions": ["tracking:read", "plans:read", "material:read", "orders:read", "jobs:run", "jobs:confirm",
-                    "sources:read", "andon:raise", "andon:answer", "plant:read"],
+                    "entries:write", "sources:read", "andon:raise", "andon:answer", "plant:read"],
 }  # fmt: skip
 PLANT = {
     "station": [
@@ -214,6 +214,27 @@ ANSWERS: dict[str, Any] = {
     "/quarantine": {"items": [], "next_cursor": None},
 }  # fmt: skip
 """The answers of the addresses pages ask again and again."""
+
+ANSWERS |= {
+    "/unassigned-counts": [
+        {"line": "L01", "station": "L01-S3", "from_at": _at(NOW_MS - 4 * HOUR_MS), "to_at": _at(NOW_MS - 3 * HOUR_MS),
+         "good": 12, "reject": 1, "rework": 0, "scrap": 0, "job_before": 41, "job_after": None},
+    ],
+    "/presence": [
+        {"person": "wu", "name": "吴 Wu", "line": "L01", "station": "L01-S3", "since": _at(NOW_MS - 6 * HOUR_MS),
+         "share": None},
+    ],
+    "/handovers": {
+        "items": [
+            {"id": 3, "line": "L01", "shift_day": "2026-01-04", "shift": "N", "at": _at(NOW_MS - 7 * HOUR_MS),
+             "by": "person:zhao", "note": "M2 的焊枪要换 / new torch for M2", "from_at": _at(NOW_MS - 19 * HOUR_MS),
+             "through_at": _at(NOW_MS - 7 * HOUR_MS),
+             "figures": {"elements": {"good": 402, "reject": 9}, "unassigned": 0}},
+        ],
+        "next_cursor": None,
+    },
+}  # fmt: skip
+ANSWERS["/stops"]["items"].append({**_stop("L01-M2", NOW_MS - 3 * HOUR_MS, 7, "stopped", ""), "machine": "L01-M2"})
 
 
 def line(code: str) -> LineImage:

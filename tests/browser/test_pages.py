@@ -20,6 +20,7 @@ ON_SIZES = {
     "/shortages": ("tv", "tablet", "phone"),
     "/orders": ("tv", "tablet"),
     "/lines/L01": ("tv", "tablet", "phone"),
+    "/shift": ("tv", "tablet", "phone"),
     "/oee": ("tv", "tablet", "phone"),
     "/devices": ("tv", "tablet"),
     "/material": ("tablet", "phone"),

@@ -175,4 +175,5 @@ def test_one_reason_is_given_for_many_stops(look: Look, stage: Stage) -> None:
     page.click(".tiles >> text=Power cut")
     sent(page)
     page.wait_for_timeout(300)
-    assert [(entry["kind"], entry["reason"]) for entry in heard(stage)] == [("reason", "S2"), ("reason", "S2")]
+    said = [(entry["kind"], entry["reason"], entry["station"]) for entry in heard(stage)]
+    assert said == [("reason", "S2", "L05-S1"), ("reason", "S2", "L05-S1")]

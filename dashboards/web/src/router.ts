@@ -25,6 +25,7 @@ const pages: Page[] = [
   { pattern: /^\/orders$/, look: 'light', bare: false, load: () => import('./pages/Orders.vue') },
   { pattern: /^\/oee$/, look: 'light', bare: false, load: () => import('./pages/oee/Oee.vue') },
   { pattern: /^\/devices$/, look: 'light', bare: false, load: () => import('./pages/devices/Devices.vue') },
+  { pattern: /^\/shift$/, look: 'light', bare: false, load: () => import('./pages/shift/Shift.vue') },
   { pattern: /^\/material$/, look: 'light', bare: false, load: () => import('./pages/Material.vue') },
   { pattern: /^\/andon$/, look: 'light', bare: false, load: () => import('./pages/Andon.vue') },
   { pattern: /^\/kiosk$/, look: 'dark', bare: true, load: () => import('./pages/kiosk/Kiosk.vue') },
