@@ -81,7 +81,10 @@ class BatchClient(paho.Client):
         start, end, is_v5 = 0, len(data), self._protocol == MQTTv5
         code = MQTTErrorCode.MQTT_ERR_SUCCESS
         while True:
-            body, length = _header(data, start, end)
+            if end - start > 1 and (length := data[start + 1]) < 0x80:  # once a message: most are short
+                body = start + 2
+            else:
+                body, length = _header(data, start, end)
             after = body + length
             is_long = length > PACKET_BYTES_MAX and end - body >= LONG_KEPT_BYTES
             if length < 0 or (after > end and not is_long):

@@ -15,7 +15,7 @@ import secrets
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -32,6 +32,7 @@ from collectors.sieve import Rule
 from collectors.source import Delivery, Heard
 from mes.actions.plant import apply
 from mes.actions.record import Deed
+from mes.bench import node_red
 from mes.bench.result import Measure, Result, cpu_s, of_times, rss_mb
 from mes.clock import mono, wall
 from mes.domain.plant import Plant
@@ -50,19 +51,34 @@ RATE = 25_000
 LATENCY_RATE = 5_000
 STAGE_ROWS = 100_000
 STAGE_BATCH = 2_000
+STEADY_S = 10.0
 READY_S_MAX = 60.0
 DRAIN_S_MAX = 60.0
 
 
-def run(settings: Settings, *, seconds: float = 20.0, seed: int = 1) -> Result:
-    """Measure. Raises SetupError when the servers are not fit for it."""
+def run(settings: Settings, *, seconds: float = 20.0, seed: int = 1, peers: Collection[str] = ()) -> Result:
+    """Measure. Raises SetupError when the servers are not fit for it, or a peer cannot run here."""
     result = Result("ingest", seconds, seed)
     with scratch_database(settings.database_url) as url, TemporaryDirectory(prefix="takt-bench-") as home:
         result.versions = _versions(url)
         _writer_stage(url, result)
         _end_to_end(settings, url, Path(home), seconds, result)
-    result.notes.append("node-red is not measured: `make peers` installs it under tests/peers/node-red")
+        if "node-red" in peers:
+            _beside_node_red(settings, url, seconds, result)
+    if not peers:
+        result.notes.append("node-red is measured with --peer node-red")
     return result
+
+
+def _beside_node_red(settings: Settings, url: str, seconds: float, result: Result) -> None:
+    """Node-RED at the rate of the latency measurement, which it can follow; ours at that rate is measured there too."""
+
+    def offer(for_s: float) -> dict[str, Any]:
+        return _publish(settings.mqtt_url, LATENCY_RATE, for_s)
+
+    peer = node_red.measured(settings, url, offer, seconds=min(seconds, STEADY_S))
+    result.peers["node_red"] = peer
+    result.ratios["node_red_vs_ours_cpu"] = peer["cpu_us_per_row"] / result.measures["steady_cpu_us_per_row"].value
 
 
 @contextmanager
@@ -186,7 +202,11 @@ def _end_to_end(settings: Settings, url: str, home: Path, seconds: float, result
             "duplicated": Measure(_doubles(url), "rows", stored),
             "offered_per_s": Measure(sent["per_s"], "messages/s", sent["sent"]),
         }
-        result.measures["stored_ms"] = _latency(settings.mqtt_url, url, min(seconds, 10.0))
+        before, had = cpu_s(collector), _total(url)
+        result.measures["stored_ms"] = _latency(settings.mqtt_url, url, min(seconds, STEADY_S))
+        steady = _total(url) - had
+        used = (cpu_s(collector) - before) / max(1, steady)
+        result.measures["steady_cpu_us_per_row"] = Measure(round(used * 1e6, 2), "µs", steady)
         result.measures["rss_mb"] = Measure(rss_mb(collector), "MB", 1)
 
 
@@ -243,6 +263,16 @@ def _count(conn: psycopg.Connection[Any]) -> int:
     ).fetchone()
     assert row is not None
     return int(row[0])
+
+
+def _total(url: str) -> int:
+    """Rows of the publisher's once everything that is under way has come."""
+    with psycopg.connect(url, autocommit=True) as conn:
+        before = -1
+        while (now := _count(conn)) != before:
+            before = now
+            time.sleep(0.5)
+    return before
 
 
 def _doubles(url: str) -> int:

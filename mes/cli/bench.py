@@ -26,11 +26,16 @@ def add_to(app: typer.Typer) -> None:
 
 
 @group.command()
-def ingest(*, seconds: Seconds = 20.0, as_json: AsJson = False) -> None:
+def ingest(
+    *,
+    seconds: Seconds = 20.0,
+    peer: Annotated[list[str] | None, typer.Option(help="Also measure: node-red (fetched by npm).")] = None,
+    as_json: AsJson = False,
+) -> None:
     """MQTT to stored rows: rows a second, CPU a row, beside psycopg's shortest loop."""
     from mes.bench.ingest import run
 
-    _measure(lambda settings: run(settings, seconds=seconds), as_json=as_json)
+    _measure(lambda settings: run(settings, seconds=seconds, peers=peer or ()), as_json=as_json)
 
 
 @group.command()
