@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from decimal import Decimal
 
+from mes.domain.calendar import Calendar
+from mes.domain.kpi import ratio
+from mes.store.kpis import window_elements
 from tests.tracker.scene import Scene, at
 
 SUMS = "select job_id, phase, good, reject, rework, scrap, entered from shift_count where station = %s order by 1, 2"
@@ -160,3 +164,27 @@ def test_a_line_by_hand_shows_what_a_line_with_machines_shows(scene: Scene) -> N
             3,
         )
     )
+
+
+def test_an_hourly_entry_shows_what_a_machine_shows(scene: Scene) -> None:
+    """Two hours entered by the hour, or counted by a machine that ran: the same pieces, times and ratios."""
+    jobs = scene.job(scene.order("MO-1", 500), 500), scene.job(scene.order("MO-2", 500), 500, line="L2")
+    for line, job in zip(("L1", "L2"), jobs, strict=True):
+        scene.say(0, "mark", mark="start", line=line, job_id=job)
+    scene.hear([(0, f"{machine}/state", "run") for machine in ("M1", "M2")])
+    scene.hear([(0, "M2/good_total", 0), (0, "M2/reject_total", 0)])
+    scene.hear((70 * n, "M2/good_total", n) for n in range(1, 101))
+    scene.hear((1000 * n, "M2/reject_total", n) for n in range(1, 7))
+    scene.track(10)
+    for end, good, reject in ((3600, 51, 3), (7200, 49, 3)):
+        hour = {"station": "H1", "from_at": at(end - 3600)}
+        scene.say(end, "count", quantity=Decimal(good), **hour)
+        scene.say(end, "reject", quantity=Decimal(reject), **hour)
+    scene.track(7260)
+    scene.track(7320)
+    calendar = Calendar(scene.plant)
+    by_machine, by_hand = (window_elements(scene.conn, calendar, line, [(at(0), at(7260))])[0] for line in ("L1", "L2"))
+    paces = {"ideal_us": 0, "unpaced": 0}  # the routing of P names L1 alone
+    assert replace(by_machine, **paces) == replace(by_hand, **paces)
+    assert (by_hand.good, by_hand.reject, by_hand.apt_us) == (100, 6, 7_260_000_000)
+    assert [ratio(name, by_hand).value for name in ("availability", "quality_ratio")] == [1.0, 100 / 106]
