@@ -1635,6 +1635,7 @@ CREATE UNIQUE INDEX call_off_location_item_idx ON public.call_off USING btree (l
 CREATE INDEX consumption_item_location_idx ON public.consumption USING btree (item, location);
 CREATE INDEX consumption_job_id_idx ON public.consumption USING btree (job_id);
 CREATE INDEX consumption_order_id_idx ON public.consumption USING btree (order_id);
+CREATE INDEX entry_effective_at_idx ON public.entry USING btree (effective_at) WHERE (kind = 'who'::text);
 CREATE INDEX entry_job_id_effective_at_idx ON public.entry USING btree (job_id, effective_at);
 CREATE INDEX entry_job_id_kind_idx ON public.entry USING btree (job_id, kind) WHERE (kind = ANY (ARRAY['mark'::text, 'confirm'::text]));
 CREATE INDEX entry_line_effective_at_idx ON public.entry USING btree (line, effective_at);

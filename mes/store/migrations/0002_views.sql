@@ -9,6 +9,7 @@ create function instant(us int8) returns timestamptz language sql immutable para
 
 create index on entry (station, serial) where serial is not null;
 create index on entry (job_id, kind) where kind in ('mark', 'confirm');
+create index on entry (effective_at) where kind = 'who';
 create index on job_span (job_id) where to_at is null;
 
 -- What lies where, of items that somebody ever stated or counted; others are not monitored and not in here.
