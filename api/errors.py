@@ -88,7 +88,7 @@ STATUS: dict[type[Exception], int] = {
 REMEDY: dict[type[Exception], str] = {
     BodyError: "Mend the body and send it again; nothing was stored.",
     ForbiddenError: "Ask an administrator for the right, or use the key of the system it belongs to.",
-    NotFoundError: "Check the address; a code in it is percent-encoded.",
+    NotFoundError: "Look up what there is.",
     SlowBodyError: "Send it again in one go.",
     ConflictError: "Read what stands now and decide anew; nothing was stored.",
     GoneError: "Read on from what is still kept.",

@@ -238,16 +238,16 @@ def test_strangers_are_slowed_down(site: Site) -> None:
 def test_health_says_what_is_failing(serve: Callable[..., Site], site: Site) -> None:
     """Alive without a database; ready only with one that has the schema."""
     root = site.url
-    assert httpx.get(f"{root}/health/live", trust_env=False).json() == {"status": "ok"}
-    ready = httpx.get(f"{root}/health/ready", trust_env=False)
+    assert httpx.get(f"{root}/health/live", trust_env=False, timeout=60).json() == {"status": "ok"}
+    ready = httpx.get(f"{root}/health/ready", trust_env=False, timeout=60)
     assert (ready.status_code, ready.json()["checks"]) == (200, {"database": "ok", "schema": "ok"})
 
 
 def test_without_database_it_says_so(serve: Callable[..., Site], monkeypatch: pytest.MonkeyPatch) -> None:
     """While the database is away: alive, not ready, and requests are 503 that may be tried again."""
     site = serve(port_of_nothing=True)
-    assert httpx.get(f"{site.url}/health/live", trust_env=False).status_code == 200
-    ready = httpx.get(f"{site.url}/health/ready", trust_env=False, timeout=30)
+    assert httpx.get(f"{site.url}/health/live", trust_env=False, timeout=60).status_code == 200
+    ready = httpx.get(f"{site.url}/health/ready", trust_env=False, timeout=60)
     assert (ready.status_code, ready.json()["status"]) == (503, "failing")
     reply = site.caller(authorization="Bearer takt_x_y").get("/items")
     assert (reply.status_code, reply.json()["retryable"]) == (503, True)
@@ -256,18 +256,18 @@ def test_without_database_it_says_so(serve: Callable[..., Site], monkeypatch: py
 def test_metrics_count_by_route(site: Site, erp: httpx.Client) -> None:
     """Requests are counted under their route, not their address; strangers from elsewhere may not look."""
     erp.get("/items/ONE")
-    text = httpx.get(f"{site.url}/metrics", trust_env=False).text
+    text = httpx.get(f"{site.url}/metrics", trust_env=False, timeout=60).text
     assert 'takt_http_requests_total{method="GET",route="/api/v1/items/{code}",status="404"}' in text
     assert "ONE" not in text
-    forwarded = httpx.get(f"{site.url}/metrics", headers={"X-Forwarded-For": "10.0.0.9"}, trust_env=False)
+    forwarded = httpx.get(f"{site.url}/metrics", headers={"X-Forwarded-For": "10.0.0.9"}, trust_env=False, timeout=60)
     assert forwarded.status_code == 401
 
 
 def test_the_contract_is_served(site: Site) -> None:
     """The contract and its manual are there for everybody, the manual without anything from elsewhere."""
-    contract: dict[str, Any] = httpx.get(f"{site.url}/openapi.json", trust_env=False).json()
+    contract: dict[str, Any] = httpx.get(f"{site.url}/openapi.json", trust_env=False, timeout=60).json()
     assert contract["paths"]["/api/v1/items/{code}"]["put"]["x-permission"] == "items:write"
-    manual = httpx.get(f"{site.url}/docs", trust_env=False).text
+    manual = httpx.get(f"{site.url}/docs", trust_env=False, timeout=60).text
     assert "/api/v1/items/{code}" in manual
     assert "http" not in manual.replace("/openapi.json", "").replace("https://", "http://").split("<h2>")[0]
 

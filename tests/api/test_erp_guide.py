@@ -76,7 +76,7 @@ def test_every_command_of_the_guide_works(site: Site, erp1: httpx.Client) -> Non
 
 def test_the_guide_names_what_there_is(site: Site) -> None:
     """Every address in the guide's commands is one of the contract's."""
-    paths = httpx.get(f"{site.url}/openapi.json", trust_env=False).json()["paths"]
+    paths = httpx.get(f"{site.url}/openapi.json", trust_env=False, timeout=60).json()["paths"]
     known = [re.sub(r"\\\{[^}]*\\\}", "[^/]+", re.escape(path.removeprefix("/api/v1"))) for path in paths]
     assert len(commands()) > 10
     for words in commands():

@@ -39,7 +39,7 @@ def wait_for(url: str) -> None:
     until = time.monotonic() + PATIENCE_S
     while True:
         try:
-            httpx.get(f"{url}/health/ready", trust_env=False).raise_for_status()
+            httpx.get(f"{url}/health/ready", trust_env=False, timeout=60).raise_for_status()
             return
         except httpx.HTTPError:
             assert time.monotonic() < until
@@ -53,7 +53,7 @@ def test_the_process_serves_and_drains(address: tuple[str, subprocess.Popen[byte
     with psycopg.connect(database_url) as conn:
         key = access.add_key(conn, AT, system="erp", scopes=["tracking:read"])
     headers = {"Authorization": f"Bearer {key}"}
-    stream = httpx.stream("GET", f"{url}/api/v1/stream?topics=wall", headers=headers, trust_env=False, timeout=30)
+    stream = httpx.stream("GET", f"{url}/api/v1/stream?topics=wall", headers=headers, trust_env=False, timeout=60)
     with stream as reply:
         assert reply.status_code == 200
         pieces = reply.iter_raw()
