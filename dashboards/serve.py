@@ -27,7 +27,7 @@ LOOSE = ("icon.svg", "manifest.webmanifest", "sw.js")
 POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; font-src 'self'; "
     "connect-src 'self'; manifest-src 'self'; worker-src 'self'; base-uri 'none'; form-action 'self'; "
-    "frame-ancestors 'self'"
+    "frame-ancestors 'none'"
 )
 DOCUMENT_HEADERS = {
     "Cache-Control": "no-cache",

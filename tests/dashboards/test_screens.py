@@ -60,6 +60,7 @@ def test_a_tile_names_the_machine_at_which_the_standstill_began(scene: Scene) ->
     tile = show_wall(scene.conn, calendar(scene), NOW).tiles["L1"]
     assert (tile.status, tile.machine, tile.reason and tile.reason.en) == ("fault", "M1", "Jam")
     assert tile.since == int(at(500).timestamp() * 1000)
+    assert tile.strip[max(tile.strip, key=int)] == "fault"
 
 
 def test_a_tile_counts_what_its_counting_station_counted(scene: Scene) -> None:

@@ -36,6 +36,16 @@ class SpanRow:
     state: str
 
 
+@dataclass(frozen=True, slots=True)
+class CausedStop:
+    """A line stood still for what a machine of it did (`root_state`)."""
+
+    scope: str
+    from_at: datetime
+    to_at: datetime | None
+    root_state: str
+
+
 Piece = tuple[datetime, str]
 
 
@@ -90,6 +100,39 @@ def pieces(spans: Sequence[SpanRow], opened: Sequence[Interval], start: datetime
         if span.to_at and span.to_at <= at:
             found.append((span.to_at, ""))
     return _joined(found)
+
+
+def as_caused(strip: dict[str, str], stops: Sequence[CausedStop]) -> dict[str, str]:
+    """A line's strip with each standstill as what it came from: the machine that broke, not the one that waited."""
+    return {key: _caused(int(key), status, stops) for key, status in strip.items()}
+
+
+def _caused(second: int, status: str, stops: Sequence[CausedStop]) -> str:
+    if status in ("running", "slow", PLANNED, ""):
+        return status
+    for stop in stops:
+        # Keys are whole seconds, rounded down.
+        if int(stop.from_at.timestamp()) <= second and (stop.to_at is None or second < stop.to_at.timestamp()):
+            return stop.root_state
+    return status
+
+
+def load_caused(conn: Connection, lines: Sequence[str], at: datetime) -> dict[str, list[CausedStop]]:
+    """Standstills of lines, within a strip's hours, that came from something else than what the line's output did."""
+    found: dict[str, list[CausedStop]] = defaultdict(list)
+    with conn.cursor(row_factory=class_row(CausedStop)) as cur:
+        cur.execute(
+            """
+            select scope, from_at, to_at, root_state from stop
+            where scope = any(%(lines)s) and from_at < %(at)s and coalesce(to_at, 'infinity') > %(start)s
+              and root_state not in ('', state)
+            order by scope, from_at
+            """,
+            {"lines": list(lines), "at": at, "start": at - timedelta(hours=HOURS) - MARGIN},
+        )
+        for row in cur:
+            found[row.scope].append(row)
+    return found
 
 
 def load_slow(conn: Connection, plant: Plant, at: datetime, stations: Sequence[str]) -> dict[str, float]:

@@ -16,7 +16,7 @@ from mes.domain.plant import Line, Name, Plant
 from mes.domain.tracking.jobs import YIELD_PHASES
 from mes.store.pool import Connection
 from mes.store.screens.plant import ShiftImage, SiteImage, post_of, shift_image, site_image
-from mes.store.screens.strip import Strips, load_slow, load_strips
+from mes.store.screens.strip import CausedStop, Strips, as_caused, load_caused, load_slow, load_strips
 from mes.store.screens.wire import ms, ms_or_none, name_of, quantity
 
 
@@ -112,6 +112,7 @@ def show_tiles(conn: Connection, calendar: Calendar, at: datetime, lines: Sequen
     windows = {line.code: calendar.at(line.code, at) for line in lines}
     strips = load_strips(conn, calendar, at, {post: line for line, post in posts.items()})
     stops = _line_stops(conn, posts)
+    caused = load_caused(conn, list(posts), at)
     counts = _counts(conn, plant, windows)
     slow = load_slow(conn, plant, at, [line.counts_at for line in lines])
     jobs = _jobs(conn, [line.counts_at for line in lines])
@@ -124,6 +125,7 @@ def show_tiles(conn: Connection, calendar: Calendar, at: datetime, lines: Sequen
             strips=strips,
             post=posts[line.code],
             stop=stops.get(line.code),
+            caused=caused.get(line.code, ()),
             rate=slow.get(line.counts_at),
             counted=counts[line.code],
             job=jobs.get(line.counts_at),
@@ -141,6 +143,7 @@ def _tile(
     strips: Strips,
     post: str,
     stop: _StopRow | None,
+    caused: Sequence[CausedStop],
     rate: float | None,
     counted: tuple[int, int],
     job: _JobRow | None,
@@ -164,7 +167,7 @@ def _tile(
         reject=counted[1],
         planned=sum(portion.quantity + portion.made for portion in portions),
         pace=tuple((ms(at), pieces) for at, pieces in knots),
-        strip=strips.of(post),
+        strip=as_caused(strips.of(post), caused),
         shift=shift_image(plant, window) if window else None,
         order=job.number if job else None,
         item=job.item if job else None,
