@@ -30,6 +30,7 @@ from mes.store.audit import chain_audit
 from mes.store.bell import Ear, Room, ring
 from mes.store.exchange import drop_reads, end_feed, number_outbox
 from mes.store.house import load_clock, release_lease, take_lease
+from mes.store.plan import drop_plans
 from mes.store.pool import AWAY, Connection, Pool, open_pool, transaction
 from mes.store.retention import drop_samples
 from mes.store.sign_in import drop_failures
@@ -45,6 +46,8 @@ VALUES_KEPT_DAYS = 7
 ANSWERS_KEPT_HOURS = 48
 FAILURES_KEPT_HOURS = 24
 EVENTS_KEPT_DAYS = 90
+PLANS_KEPT_DAYS = 365
+PROPOSALS_KEPT_DAYS = 14
 
 log = structlog.get_logger(__name__)
 
@@ -150,8 +153,13 @@ class Worker:
         events = end_feed(conn, wall() - timedelta(days=EVENTS_KEPT_DAYS))
         drop_reads(conn, now - timedelta(days=EVENTS_KEPT_DAYS))
         drop_failures(conn, before=wall() - timedelta(hours=FAILURES_KEPT_HOURS))
-        if dropped or answers or events:
-            log.info("forgot", chunks=dropped, answers=answers, events=events)
+        plans = drop_plans(
+            conn,
+            proposals_before=now - timedelta(days=PROPOSALS_KEPT_DAYS),
+            published_before=now - timedelta(days=PLANS_KEPT_DAYS),
+        )
+        if dropped or answers or events or plans:
+            log.info("forgot", chunks=dropped, answers=answers, events=events, plans=plans)
 
     def _let_go(self) -> None:
         if self._holds:

@@ -54,11 +54,13 @@ def request_run(
     time_limit_s: float | None = None,
     not_before: datetime | None = None,
     client_id: UUID | None = None,
+    settling: bool = False,
 ) -> int:
     """Ask for a plan; the run's id.
 
     At most one automatic wish waits: a further one adds its reasons and changes to it. It waits `DEBOUNCE_S` unless
-    `not_before` (plant time) says otherwise. A person's newer edit takes the place of the older.
+    `not_before` (plant time) says otherwise; `settling`: since the last one joined, so that a plant's first plan has
+    all its orders. A person's newer edit takes the place of the older.
     Raises NotFoundError for a base plan that is not there, InputError for changes without one.
     """
     base = _base(conn, kind, base_plan_id, changes)
@@ -74,6 +76,7 @@ def request_run(
         requested_at=deed.at,
         not_before=not_before or (deed.at + _debounce(conn) if automatic else deed.at),
         client_id=client_id,
+        settling=settling,
     )
     if kind == "edit":
         store.supersede_runs(conn, kind=kind, requested_by=deed.by, before_id=run_id, at=deed.at)

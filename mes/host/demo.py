@@ -46,8 +46,9 @@ WORLD_FILE = SOURCES / "world.toml"
 class Demo:
     """How the demonstration runs: seconds of plant time in a second, and the seed of what happens.
 
-    `planning` is how every line is planned; empty: as the plant file says. `lead_s` is how long before the first
-    shift the plant's day begins, in machine time.
+    `planning` is how every line is planned; empty: as the plant file says, assisted, so that re-plans are proposals
+    that wait for the visitor and nobody else publishes them. `lead_s` is how long before the first shift the plant's
+    day begins, in machine time.
     """
 
     speed: float = 20.0
@@ -78,7 +79,10 @@ class Demo:
         )  # fmt: skip
         world = ("--world", str(WORLD_FILE), "--seed", str(self.seed))
         machines = ("machines", "--truth", str(here.home / "truth-machines.jsonl"), "--control-port", str(door))
-        people = ("people", "--truth", str(here.home / "truth-people.jsonl"), "--machines", f"http://127.0.0.1:{door}")
+        people = (
+            "people", "--truth", str(here.home / "truth-people.jsonl"), "--machines", f"http://127.0.0.1:{door}",
+            "--publish" if self.planning == "automatic" else "--no-publish",
+        )  # fmt: skip
         erp = ("erp", "--documents", str(ERP_FILE), "--log", str(here.home / "erp-heard.jsonl"))
         api = ("--api", here.http_url)
         return [

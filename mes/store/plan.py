@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, LiteralString
 from uuid import UUID
 
 from psycopg.rows import class_row
@@ -21,6 +21,7 @@ from mes.store.pool import Connection
 
 RUN_LEASE_S = 2.0
 RUN_TRIES_MAX = 3
+SETTLING_MAX = 10
 JOB_LOOKED_AT_DAYS = 14
 """Jobs planned to end longer ago are left as they are."""
 
@@ -62,8 +63,12 @@ def insert_run(
     requested_at: datetime,
     not_before: datetime,
     client_id: UUID | None,
+    settling: bool = False,
 ) -> int:
-    """Ask for a plan; the run's id. An automatic wish joins the one that waits, a known client_id is that run."""
+    """Ask for a plan; the run's id. An automatic wish joins the one that waits, a known client_id is that run.
+
+    `settling`: the one that waits waits on until nothing joins it, up to `SETTLING_MAX` times as long.
+    """
     row = conn.execute(
         """
         insert into plan_run as r (client_id, kind, automatic, reasons, base_plan_id, changes, time_limit_s,
@@ -79,7 +84,10 @@ def insert_run(
             changes = r.changes || (
                 select coalesce(jsonb_agg(fresh), '[]') from jsonb_array_elements(excluded.changes) fresh
                 where not r.changes @> jsonb_build_array(fresh)),
-            not_before = least(r.not_before, excluded.not_before)
+            not_before = case when %(settling)s::bool
+                then least(excluded.not_before,
+                           r.requested_at + %(settling_max)s::float8 * (excluded.not_before - excluded.requested_at))
+                else least(r.not_before, excluded.not_before) end
         returning id
         """,
         {
@@ -93,6 +101,8 @@ def insert_run(
             "requested_by": requested_by,
             "requested_at": requested_at,
             "not_before": not_before,
+            "settling": settling,
+            "settling_max": SETTLING_MAX,
         },
     ).fetchone()
     if row is None:
@@ -367,6 +377,36 @@ def discard_plan(conn: Connection, plan_id: int) -> bool:
             "update plan set state = 'discarded' where id = %(plan_id)s and state = 'proposed'", {"plan_id": plan_id}
         ).rowcount
     )
+
+
+_PARTS_GOING: tuple[LiteralString, ...] = (
+    "delete from plan_reason where plan_id = any(%(gone)s)",
+    "delete from plan_order where plan_id = any(%(gone)s)",
+    "delete from plan_line where plan_id = any(%(gone)s)",
+    "delete from plan_lot where plan_id = any(%(gone)s)",
+    "update plan set base_plan_id = null where base_plan_id = any(%(gone)s)",
+    "delete from plan where id = any(%(gone)s)",
+)
+
+
+def drop_plans(conn: Connection, *, proposals_before: datetime, published_before: datetime) -> int:
+    """Delete plans made before an instant that were never published, and published ones of before the other.
+
+    The published plan, the one before it and those that jobs were made from stay. How many went.
+    """
+    rows = conn.execute(
+        """
+        select id from plan p
+        where not exists (select from job where plan_id = p.id)
+          and (version is null and created_at < %(proposals_before)s
+               or published_at < %(published_before)s and version < (select max(version) - 1 from plan))
+        """,
+        {"proposals_before": proposals_before, "published_before": published_before},
+    )
+    gone = [plan_id for (plan_id,) in rows]
+    for statement in _PARTS_GOING if gone else ():
+        conn.execute(statement, {"gone": gone})
+    return len(gone)
 
 
 # ------------------------------------------------------------------ jobs

@@ -40,7 +40,8 @@ def react_wish(conn: Connection, deed: Deed, outlook: Outlook, expected: Mapping
     new = [reason for reason in reasons if (reason.kind, reason.subject) not in known]
     failed_lately = wish.failed_at is not None and deed.at - wish.failed_at < AFTER_FAILURE
     if new and not failed_lately:
-        request_run(conn, deed, kind="replan", automatic=True, reasons=new)
+        settling = wish.planned_at is None
+        request_run(conn, deed, kind="replan", automatic=True, reasons=new, settling=settling)
 
 
 def _reasons(

@@ -57,6 +57,15 @@ def test_an_automatic_wish_waits_in_machine_time(site):
     assert run.not_before == NOW + timedelta(seconds=120)
 
 
+def test_a_first_plan_waits_until_nothing_joins_it(site):
+    """While orders still come in the wish waits on, but not for ever."""
+    for seconds in (0, 1, 2, 3, 30):
+        deed = Deed("takt", NOW + timedelta(seconds=seconds))
+        request_run(site.conn, deed, kind="replan", automatic=True, settling=True)
+        ((waits,),) = rows(site.conn, "select not_before from plan_run")
+        assert waits == NOW + timedelta(seconds=min(seconds + 2, 20))
+
+
 def test_a_wish_taken_back_is_not_worked_on(site):
     """When the cause is gone before the run began, nothing is planned."""
     request_run(site.conn, TRACKER, kind="replan", automatic=True, not_before=NOW)

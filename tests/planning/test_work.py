@@ -128,6 +128,27 @@ def test_old_samples_and_answers_are_forgotten(database_url, pool, conn):
     assert conn.execute("select key from idempotency_key").fetchall() == [("40",)]
 
 
+def test_old_plans_are_forgotten(database_url, pool, site):
+    """Proposals go after 14 days, published plans after a year; the published one and the one before it stay."""
+    order = site.order("1", "P1", 60, at(20, 5))
+    plans = []
+    for days, is_published in ((800, True), (700, True), (600, True), (20, False), (5, False)):
+        plans.append(save_plan(site.conn, PLANNER, body(lot(1, order, "L01", at(8, 9), at(9, 9)))))
+        if is_published:
+            publish(site.conn, PLANNER, plans[-1], plans[-2] if len(plans) > 1 else None)
+        site.conn.execute(
+            "update plan set created_at = %(at)s, published_at = case when version is null then null else %(at)s end"
+            " where id = %(id)s",
+            {"at": NOW - timedelta(days=days), "id": plans[-1]},
+        )
+    save_clock(site.conn, Clock(NOW, wall(), 1))
+    site.conn.commit()
+    Worker(database_url, pool).look()
+    left = [plan_id for (plan_id,) in site.conn.execute("select id from plan order by id")]
+    assert left == [plans[1], plans[2], plans[4]]
+    assert site.conn.execute("select count(*) from plan_lot").fetchone()[0] == 3
+
+
 def test_a_failing_step_does_not_stop_the_others(database_url, pool, conn):
     """A plant document that cannot be read keeps jobs from being dispatched, and nothing else."""
     conn.execute(
