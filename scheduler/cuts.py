@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 from decimal import Decimal
+from itertools import accumulate
 
 from scheduler.lots import Flow, Lot
 from scheduler.problem import Component, Problem, Product
@@ -43,15 +44,17 @@ def _cut(product: Product, flows: list[Flow], number: int, end: int) -> None:
         flow = flows[later]
         flow.lots[:] = list(_cut_lots(flow.lots, end, product.stages[later].min_lot))
         if later + 1 < len(flows):
-            end = flow.good(end) - flows[later + 1].entered
+            covered = max(made for made in accumulate((lot.qty for lot in flow.lots), initial=0) if made <= end)
+            end = flow.good(covered) - flows[later + 1].entered
 
 
 def _cut_lots(lots: list[Lot], end: int, least: int) -> Iterator[Lot]:
+    """The lots; the one that straddles the first `end` pieces is cut, there or so much sooner that no part is small."""
     done = 0
     for lot in lots:
-        first = end - done
+        first = min(end - done, lot.qty - least) if end - done < lot.qty else lot.qty
         done += lot.qty
-        if lot.hold or not least <= first <= lot.qty - least:
+        if lot.hold or not least <= first < lot.qty:
             yield lot
         else:
             yield replace(lot, qty=first)

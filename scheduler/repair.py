@@ -17,11 +17,13 @@ from scheduler.insert import from_previous
 from scheduler.plan import Log, Plan, PlanLot, PlannedOrder
 from scheduler.problem import Order, Problem
 from scheduler.search import anneal, natural_heat
+from scheduler.shared import shares_anything
 from scheduler.shop import compile_shop
 from scheduler.state import Desk
 from scheduler.supply import supply_of
 
 TRIES = 512
+TRIES_SHARED = 128  # where lines share people or moulds, whose every try costs more
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +43,10 @@ class LotEdit:
 
 @dataclass(frozen=True, slots=True)
 class Edit:
-    """A proposal: lots dragged or pinned, orders that are not there yet. `tries` 0: nothing else changes its place."""
+    """A proposal: lots dragged or pinned, orders that are not there yet. `tries` 0: nothing else changes its place.
+
+    At most `tries` changes are tried, fewer where lines share something.
+    """
 
     lots: tuple[LotEdit, ...] = ()
     orders: tuple[Order, ...] = ()
@@ -54,10 +59,11 @@ def repair(problem: Problem, plan: Plan, edit: Edit) -> Plan:
     Raises NotFoundError for a lot the plan does not have, InputError for a line that cannot make it.
     """
     desk = desk_of(asked(problem, plan, edit))
-    if edit.tries:
+    tries = min(edit.tries, TRIES_SHARED) if shares_anything(problem) else edit.tries
+    if tries:
         heat = natural_heat(desk.shop)
         cold = replace(heat, start=heat.end)
-        _, better = anneal(desk, Random("repair"), cold, lambda tries, _cost, _state: tries / edit.tries)
+        _, better = anneal(desk, Random("repair"), cold, lambda done, _cost, _state: done / tries)
         desk.load(better)
     return plan_of(desk, Log())
 

@@ -164,20 +164,20 @@ class _Run:
 
     def _start(self, until: float) -> list[State]:
         """The states the lanes begin with: the best start, and the best of another kind."""
-        found: dict[str, tuple[Number, State]] = {}
+        found: dict[str, tuple[Number, State, str]] = {}
         before = self.best
         self.best = None
         for kind, name, state in self._candidates(before[1] if before else None):
             desk = self.lanes.bench.desk(self.with_supply)
             cost = desk.load(state)
             self.tries += TRIES_FOR_A_START
-            self.starts[name] = cost
             if kind not in found or cost < found[kind][0]:
-                found[kind] = cost, desk.state()
+                found[kind] = cost, desk.state(), name
             self._take(cost, desk.state())
             if self._spent() >= until:
                 break
-        ranked = [state for _, state in sorted(found.values(), key=lambda pair: pair[0])]
+        self.starts |= {name: cost for cost, _, name in found.values()}
+        ranked = [state for _, state, _ in sorted(found.values(), key=lambda one: one[0])]
         lanes = LANES if self.params.work is not None else 1 + len(self.lanes.others)
         return [ranked[k % len(ranked)] for k in range(lanes)]
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from decimal import Decimal
 
+import pytest
+
 from scheduler.check import check
 from scheduler.problem import Component, Problem, Receipt, Stock
 from scheduler.shop import Shop, compile_shop
@@ -41,8 +43,20 @@ def test_lots_end_where_supply_does() -> None:
 
 
 def test_too_small_a_piece_is_not_cut_off() -> None:
-    """A cut that would undercut min_lot is not made."""
-    assert sizes(compile_shop(asked(95, least=10))) == [[100]]
+    """A cut that would undercut min_lot is made sooner, so that what is missing keeps no more than min_lot back."""
+    assert sizes(compile_shop(asked(95, least=10, stages=2))) == [[90, 10], [90, 10]]
+    assert sizes(compile_shop(asked(5, least=10))) == [[100]]
+    assert sizes(compile_shop(asked(15, least=60))) == [[100]]
+
+
+@pytest.mark.parametrize(("least", "left_out"), [(1, 1), (30, 30)])
+def test_one_missing_piece_leaves_out_no_more_than_it_must(least: int, left_out: int) -> None:
+    """Of a hundred pieces with one component missing for good, one is left out, or the smallest lot there may be."""
+    short = asked(99, least=least)
+    plan = solve(short, Params(work=300))
+    assert [(row.qty, row.reason, row.detail) for row in plan.unplanned] == [(left_out, "material", "C")]
+    assert sum(lot.qty for lot in plan.lots) == 100 - left_out
+    assert check(short, plan) == []
 
 
 def test_only_what_has_no_components_is_left_out() -> None:

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from scheduler.decode import Board
 from scheduler.moves import Moves
 from scheduler.problem import Problem, Setup
-from scheduler.shared import board_for, shares_anything
+from scheduler.shared import SharedBoard, board_for
 from scheduler.shop import FAR, Shop, compile_shop
 from scheduler.starts import DISPATCH_RULES, dispatched
 from scheduler.state import Desk, State
@@ -98,21 +98,24 @@ def start_of(shop: Shop) -> State:
     return State(sequences)
 
 
-@settings(deadline=None, max_examples=60)
+@settings(deadline=None, max_examples=30)
 @given(st.randoms(use_true_random=False), st.integers(0, 1_000))
 def test_changing_step_by_step_is_timing_afresh(random: Random, seed: int) -> None:
     """After any accepted or refused changes, times and cost are those of the same sequences timed from nothing."""
     shop = compile_shop(any_problem(random))
-    if shares_anything(shop.problem):
-        return
     desk, fresh, chance = Desk(shop, supply_of(shop)), Desk(shop, supply_of(shop)), Random(seed)
     desk.load(start_of(shop))
     moves = Moves(desk.board, chance)
     for _ in range(40):
         _one_change(desk, moves, chance)
-        assert fresh.load(desk.state()) == desk.board.costs.total
+        assert fresh.load(as_it_is(desk)) == desk.board.costs.total
         assert fresh.board.end == desk.board.end
         assert fresh.board.setup == desk.board.setup
+
+
+def as_it_is(desk: Desk) -> State:
+    """What is on a desk; where lines share something, lots that are left out hold others up where they stand."""
+    return State(desk.board.sequences, desk.draws) if isinstance(desk.board, SharedBoard) else desk.state()
 
 
 def _one_change(desk: Desk, moves: Moves, chance: Random) -> None:

@@ -26,6 +26,37 @@ def test_lines_that_share_nothing_take_the_fast_board() -> None:
     assert type(board_for(compile_shop(asked(crews=(small,))))) is SharedBoard
 
 
+def test_a_mould_of_one_line_holds_nobody_up() -> None:
+    """The slow board is for moulds that more lines use than there are, or that are away for a while."""
+    products = [product("P", stage(10, lines="L1", resources=("M",))), product("Q", stage(10, lines="L2"))]
+
+    def kind(**more: object) -> type[Board]:
+        return type(
+            board_for(
+                compile_shop(
+                    problem([line("L1"), line("L2")], products, ORDERS, resources=(Resource("M", **more),))  # type: ignore[arg-type]
+                )
+            )
+        )
+
+    assert kind(change_minutes=20) is Board
+    assert kind(unavailable=((at(1), at(2)),)) is SharedBoard
+    assert type(board_for(compile_shop(mould()))) is SharedBoard
+    assert type(board_for(compile_shop(mould(count=2)))) is Board
+
+
+def test_a_mould_is_changed_in_on_the_fast_board_too() -> None:
+    """Between two lots with another mould its change minutes are a changeover."""
+    products = [
+        product("P", stage(10, lines="L1", resources=("M",))),
+        product("Q", stage(10, lines="L1", resources=("N",))),
+    ]
+    moulds = (Resource("M", 1, 20), Resource("N", 1, 30))
+    made = board(problem([line("L1")], products, ORDERS, resources=moulds), [0, 1])
+    assert type(made) is Board
+    assert times(made) == [(0, 60), (90, 150)]
+
+
 def test_a_crew_runs_one_line_after_the_other() -> None:
     """Where people do not suffice for both lines, the second waits for the first."""
     crew = Crew("K", {"L1": 3, "L2": 3}, ((at(0), 4),))
