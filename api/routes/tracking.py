@@ -60,6 +60,7 @@ def list_stops(
     line: LineFilter = None,
     from_at: From,
     to_at: To,
+    unexplained: Annotated[bool, Query(description="only those without a reason, micro stops left out")] = False,
     cursor: Cursor = None,
     limit: Limit = 500,
 ) -> Page[StopLine]:
@@ -72,6 +73,7 @@ def list_stops(
         lines=call.lines,
         from_at=from_at,
         to_at=to_at,
+        unexplained=unexplained,
         after=None if key is None else (key[0], instant_of(key[1])),
         limit=limit + 1,
     )

@@ -75,10 +75,15 @@ def test_spans_are_read_page_by_page(booked: httpx.Client) -> None:
     assert [row["state"] for row in part.json()["items"]] == ["fault", "fault"]
 
 
-def test_stops_and_reports_are_read(booked: httpx.Client) -> None:
+def test_stops_and_reports_are_read(site: Site, booked: httpx.Client) -> None:
     """Stops of a line, and what was reported of an order."""
     stops = booked.get("/stops", params=DAY | {"line": "L01"}).json()["items"]
     assert [(row["scope"], row["stop_code"], row["loss_s"]) for row in stops] == [("L01", "E1", 3600.0)]
+    assert len(booked.get("/stops", params=DAY | {"unexplained": "true"}).json()["items"]) == 2
+    with psycopg.connect(site.database_url) as conn:
+        conn.execute("update stop set reason = 'R1' where line = 'L01'")
+    left = booked.get("/stops", params=DAY | {"unexplained": "true"}).json()["items"]
+    assert [row["line"] for row in left] == ["L02"]
     reports = booked.get("/production-reports", params={"number": "MO-1"}).json()["items"]
     assert [(row["number"], row["good"], row["item"]) for row in reports] == [("MO-1", 9, "AC")]
 

@@ -125,10 +125,14 @@ def list_stops(
     lines: Collection[str] | None,
     from_at: datetime,
     to_at: datetime,
+    unexplained: bool = False,
     after: tuple[str, datetime] | None,
     limit: int,
 ) -> list[StopLine]:
-    """Stops that overlap a stretch, by scope and start. `lines`: only of these (None: all)."""
+    """Stops that overlap a stretch, by scope and start. `lines`: only of these (None: all).
+
+    `unexplained`: only those nobody gave a reason, without micro stops.
+    """
     after_scope, after_at = after or (None, None)
     with conn.cursor(row_factory=class_row(StopLine)) as cur:
         return cur.execute(
@@ -141,6 +145,7 @@ def list_stops(
               and (%(scope)s::text is null or scope = %(scope)s)
               and (%(line)s::text is null or line = %(line)s)
               and (%(lines)s::text[] is null or line = any(%(lines)s))
+              and (not %(unexplained)s or (reason = '' and not micro))
               and (%(after_scope)s::text is null or (scope, from_at) > (%(after_scope)s, %(after_at)s))
             order by scope, from_at limit %(limit)s
             """,
@@ -150,6 +155,7 @@ def list_stops(
                 "lines": None if lines is None else sorted(lines),
                 "from_at": from_at,
                 "to_at": to_at,
+                "unexplained": unexplained,
                 "after_scope": after_scope,
                 "after_at": after_at,
                 "limit": limit,
