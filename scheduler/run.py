@@ -234,7 +234,10 @@ def write(conn: Connection, given: Given, found: Found, *, owner: str, at: datet
         store.supersede_proposals(conn, but=plan_id)
     waits_for = _obstacles(given, found) if given.run.kind == "replan" else None
     version = publish(conn, deed, plan_id, current) if waits_for == () else None
-    result = verdict_of(found) | {"published": version, "waits_for": plain([asdict(one) for one in waits_for or ()])}
+    result = promise_of(given, found) | {
+        "published": version,
+        "waits_for": plain([asdict(one) for one in waits_for or ()]),
+    }
     return _end(conn, given, owner, at, plan_id=plan_id, result=result)
 
 

@@ -258,6 +258,30 @@ def test_a_promise_changes_nothing(planner):
     assert planner.rows("select count(*) from plan") == before
 
 
+def test_a_scenario_says_when_its_new_order_would_be_done(planner):
+    """A what-if with an order that is not there yet is a proposal about the others, and a date for that one."""
+    planner.site.order("1", "P1", 660, at(20))
+    planner.replan()
+    run = planner.plan(kind="scenario", changes=[ChangeOrder("?/1", item="P2", quantity=Decimal(60), due_at=at(20))])
+    assert run.error is None
+    assert run.plan_id is not None
+    assert [promise["order"] for promise in run.result["promises"]] == ["?/1"]
+
+
+@pytest.mark.parametrize(("stands", "from_minute", "to_minute"), [(40, 40, 50), (10, 0, 10)])
+def test_a_line_with_a_long_fault_is_planned_around(planner, stands, from_minute, to_minute):
+    """What has stood for forty minutes is taken to stand for forty more; a fault of ten minutes is no matter."""
+    planner.site.order("1", "P1", 120, at(20))
+    for code in ("L01", "L02"):
+        planner.site.conn.execute(
+            "insert into stop (scope, from_at, line, machine, root_machine, state, cause, stop_code, reason, reason_by,"
+            " micro, job_id, shift) values (%s, %s, %s, '', '', 'fault', '', '', '', '', false, 0, 'D')",
+            (code, NOW - timedelta(minutes=stands), code),
+        )
+    begins = min(lot.start_at for lot in load_lots(planner.site.conn, planner.replan().plan_id))
+    assert NOW + timedelta(minutes=from_minute) <= begins <= NOW + timedelta(minutes=to_minute)
+
+
 def test_what_nobody_can_make_is_told(planner):
     """An order without a released route is refused as a promise and unplanned in a plan."""
     planner.site.item("P9")
