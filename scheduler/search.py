@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from math import log
 from random import Random
 
+from scheduler.decode import Change
 from scheduler.files import Number
 from scheduler.moves import Moves
 from scheduler.shop import Shop
@@ -55,26 +56,39 @@ def anneal(desk: Desk, random: Random, heat: Heat, spent: Spent) -> tuple[Number
     moves = Moves(desk.board, random)
     chance, factor = random.random, heat.end / heat.start
     cost = best = desk.board.costs.total
-    state = desk.state()
+    state, copied = desk.state(), True
     tries, done = 0, spent(0, best, state)
     draw_share = DRAW_SHARE if desk.supply.needs else 0.0
     while done < 1 and best > 0 and (moves.lots or draw_share):
         moves.look()
         temperature = heat.start * factor**done
         for _ in range(TRIES_BETWEEN_LOOKS):
+            draws = changes = None
             if draw_share and chance() < draw_share:
                 draws = desk.propose_draws(chance)
-                found = None if draws is None else desk.attempt_draws(draws)
             else:
                 changes = moves.propose()
-                found = None if changes is None else desk.attempt(changes)
+            found = _attempted(desk, changes, draws)
             if found is None or (found > cost and found - cost > -temperature * log(1.0 - chance())):
                 desk.undo()
                 continue
+            if found < best:
+                best, copied = found, False
+            elif not copied:  # the best is left only now: copied once, not with each step towards it
+                desk.undo()
+                state, copied = desk.state(), True
+                _attempted(desk, changes, draws)
             desk.keep()
             cost = found
-            if found < best:
-                best, state = found, desk.state()
+        if not copied:
+            state, copied = desk.state(), True
         tries += TRIES_BETWEEN_LOOKS
         done = spent(tries, best, state)
     return best, state
+
+
+def _attempted(desk: Desk, changes: list[Change] | None, draws: list[int] | None) -> Number | None:
+    """The cost after a change of sequences or of draws; None: it cannot be, or nothing was proposed."""
+    if draws is not None:
+        return desk.attempt_draws(draws)
+    return None if changes is None else desk.attempt(changes)
