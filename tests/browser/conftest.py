@@ -24,7 +24,7 @@ HANG_MS = 60_000
 def browser() -> Iterator[Browser]:
     """Chromium as the machine has it; gone with the last test of screens, since its event loop is everybody's."""
     with sync_playwright() as playwright:
-        chromium = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
+        chromium = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS, timeout=HANG_MS * 2)
         yield chromium
         chromium.close()
 
