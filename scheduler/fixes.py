@@ -85,7 +85,15 @@ def find_fixes(desk: Desk, rows: Sequence[Shortage], effort: Effort) -> dict[int
             for order in bad:
                 if _helps(before, after, order):
                     found[order].append(_told(candidate, before, after, order))
-    return {order: tuple(sorted(fixes, key=_rank)[:FIXES_MAX]) for order, fixes in found.items() if fixes}
+    return {order: _best_few(fixes) for order, fixes in found.items() if fixes}
+
+
+def _best_few(fixes: list[Fix]) -> tuple[Fix, ...]:
+    """The best, each of another kind or for another line, receipt or order."""
+    best: dict[tuple[str, str], Fix] = {}
+    for fix in sorted(fixes, key=_rank):
+        best.setdefault((fix.kind, fix.target), fix)
+    return tuple(best.values())[:FIXES_MAX]
 
 
 def _rank(fix: Fix) -> tuple[int, int, Number]:

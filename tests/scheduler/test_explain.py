@@ -122,3 +122,12 @@ def test_orders_on_time_have_reasons_only_when_asked() -> None:
     with pytest.raises(NotFoundError):
         explain(asked, plan, "Z")
     assert plan.daily[0].day == date(2026, 1, 5)
+
+
+def test_fixes_differ_in_kind_or_target() -> None:
+    """Of several hours that might be worked on one line, the one that helps most is told."""
+    asked = problem([line("L1", *((24 * day, 24 * day + 8) for day in range(9)))], [product()], [order("A", 2000, 30)])
+    (row,) = solve(asked, Params(work=2000)).orders
+    told = [(fix.kind, fix.target) for fix in row.fixes]
+    assert ("overtime", "L1") in told
+    assert len(set(told)) == len(told)
