@@ -38,6 +38,7 @@ class SparkplugSource:
         self._mutex = threading.Lock()
         self._link: Link | None = None
         self._stamp_ms = 0
+        self._is_leaving = False
 
     @property
     def _is_primary(self) -> bool:
@@ -52,7 +53,7 @@ class SparkplugSource:
 
     async def run(self) -> None:
         await self.close()
-        self._stamp_ms = int(wall().timestamp() * 1000)
+        self._stamp_ms, self._is_leaving = int(wall().timestamp() * 1000), False
         will = Will(self._state_topic, self._state(online=False)) if self._is_primary else None
         with self._mutex:
             self._nodes.forget_births()
@@ -128,7 +129,7 @@ class SparkplugSource:
         """No message of an edge node: our own STATE, or something too long."""
         taken.mids.append(message.mid)
         if self._is_primary and message.topic.decode("utf-8", "replace") == self._state_topic:
-            if _says_offline(message.payload):
+            if _says_offline(message.payload) and not self._is_leaving:  # our own farewell comes back to us too
                 link.publish(self._state_topic, self._state(online=True), qos=1, retain=True)
                 taken.count("state_taken_back")
         else:
@@ -160,6 +161,7 @@ class SparkplugSource:
         link, self._link = self._link, None
         if link is not None:
             if self._is_primary:
+                self._is_leaving = True
                 self._stamp_ms = int(wall().timestamp() * 1000)  # a farewell bears the time it is said
                 link.publish(self._state_topic, self._state(online=False), qos=1, retain=True)
             await link.close()

@@ -117,3 +117,6 @@ def test_a_primary_host_says_its_state(plant: Plant, collect: Start, mqtt_url: s
     collector.stop()
     assert eventually(lambda: not edge.states[-1]["online"])
     assert edge.states[-1]["timestamp"] >= stamp
+    edge.client.publish("spBv1.0/STATE/host1", b'{"online": false, "timestamp": 0}', qos=1)
+    assert eventually(lambda: edge.states[-1]["timestamp"] == 0)  # so whatever the host said last has come
+    assert [state["online"] for state in edge.states[-2:]] == [False, False]
