@@ -24,7 +24,7 @@ from mes.formats.plant_file import plant_from
 from mes.settings import Settings
 from simulators.faults import Address, Fault, Route
 
-HANG_S = 30.0
+HANG_S = 60.0
 NAME = {"zh": "厂", "en": "Plant"}
 
 
