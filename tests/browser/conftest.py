@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 from tests.browser.stage import Stage, running, scene
 
@@ -18,6 +18,7 @@ FLAGS = [
 ]  # fmt: skip
 TABLET = (1280, 800)
 HANG_MS = 60_000
+expect.set_options(timeout=HANG_MS)
 
 
 @pytest.fixture(scope="package")

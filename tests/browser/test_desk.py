@@ -60,7 +60,7 @@ def test_silent_stops_get_one_reason(look: Look, stage: Stage) -> None:
     page.click("text=Tick all")
     page.select_option("section:has(.stops) select", "S2")
     page.click("text=Give 1 stops this reason")
-    expect(page.locator("[role=status]")).to_contain_text("The reason is kept")
+    expect(page.locator(".told")).to_contain_text("The reason is kept")
     (entry,) = said(stage, "/entries")
     assert (entry["kind"], entry["reason"]) == ("reason", "S2")
     assert {"from_at", "effective_at"} <= set(entry)
@@ -70,7 +70,7 @@ def test_loose_counts_get_a_job(look: Look, stage: Stage) -> None:
     """The job that ran before is proposed; one tap assigns the stretch."""
     page = look("/shift?line=L01", "en", size=(1920, 1080))
     page.click("text=Assign")
-    expect(page.locator("[role=status]")).to_contain_text("Assigned")
+    expect(page.locator(".told")).to_contain_text("Assigned")
     (entry,) = said(stage, "/entries")
     assert (entry["kind"], entry["station"], entry["job_id"]) == ("assign", "L01-S3", 41)
 
