@@ -140,7 +140,9 @@ class Hub:
         self._watches: dict[Topic, Watch] = {}
         self._ring: deque[tuple[float, int, Topic, bytes]] = deque()
         self._clock = clock.real_clock()
-        self._away: tuple[str, ...] = ("database",)
+        self._away: tuple[str, ...] = ()
+        self._looked = False
+        """Before the first look into the database nothing is known, so nothing is said."""
         self._lock = threading.Lock()
         self._wake = threading.Event()
         self._ending = threading.Event()
@@ -175,7 +177,8 @@ class Hub:
         """A new stream: what it missed since message `since`, where the ring still has it, else whole images."""
         client = Client(tuple(topics))
         missed = self._missed(client, since)
-        client.offer(self._beat_message())
+        if self._looked:
+            client.offer(self._beat_message())
         with self._lock:
             for topic in client.topics:
                 watch = self._watches.setdefault(topic, Watch(topic))
@@ -211,9 +214,8 @@ class Hub:
 
     async def _beat(self) -> None:
         while not self._leaving():
-            message = self._beat_message()
-            for client in self._clients():
-                client.offer(message)
+            if self._looked:
+                self._send_beat()
             for _ in range(LEAVING_LOOKS):
                 await asyncio.sleep(BEAT_S / LEAVING_LOOKS)
                 if self._leaving():
@@ -228,6 +230,11 @@ class Hub:
         for client in self._clients():
             client.closed = True
             client.ready.set()
+
+    def _send_beat(self) -> None:
+        message = self._beat_message()
+        for client in self._clients():
+            client.offer(message)
 
     def _beat_message(self) -> bytes:
         return self._encode("hb", None, {"build": self._build, "away": self._away})
@@ -277,7 +284,7 @@ class Hub:
             self._wake.wait(self._idle_s())
             self._wake.clear()
             due = self._due()
-            if due or self._away:
+            if due or self._away or not self._looked:
                 self._look(due)
 
     def _idle_s(self) -> float:
@@ -311,6 +318,7 @@ class Hub:
         if "database" in self._away:
             _log.info("live images move again")
         self._clock, self._away = answer.clock, answer.away
+        self._know()
         for watch in due:
             if watch.topic in answer.images:
                 self._compare(watch, tree_of(answer.images[watch.topic]))
@@ -318,9 +326,17 @@ class Hub:
     def _stand_still(self, due: list[Watch]) -> None:
         """Say so with every beat, and look again soon."""
         self._away = ("database",)
+        self._know()
         for watch in due:
             watch.rung = True
         self._ending.wait(1.0)
+
+    def _know(self) -> None:
+        """After the first look: screens that came before it hear at once how things are."""
+        if not self._looked:
+            self._looked = True
+            assert self._loop is not None
+            self._loop.call_soon_threadsafe(self._send_beat)
 
     def _compare(self, watch: Watch, tree: Tree) -> None:
         body: Tree

@@ -48,8 +48,11 @@ class Plant:
         self.images: dict[str, Any] = {"wall": {"good": 1}, "board": {"plan": 7}}
         self.asked: list[list[str]] = []
         self.away: Exception | None = None
+        self.answers = threading.Event()
+        self.answers.set()
 
     def ask(self, topics: list[Topic]) -> Answer:
+        self.answers.wait()
         if self.away:
             raise self.away
         self.asked.append(sorted(topic.name for topic in topics))
@@ -60,11 +63,10 @@ class Plant:
 Stage = tuple[Hub, Plant, Bell]
 
 
-def on_stage(play: Callable[[Hub, Plant, Bell], Awaitable[None]]) -> None:
+def on_stage(play: Callable[[Hub, Plant, Bell], Awaitable[None]], *, plant: Plant | None = None) -> None:
     """Run a play against a running hub."""
 
-    async def run() -> None:
-        plant, bell = Plant(), Bell()
+    async def run(plant: Plant, bell: Bell) -> None:
         hub = Hub(plant.ask, lambda: bell, build="b1")  # type: ignore[arg-type,return-value]
         hub.start()
         try:
@@ -72,7 +74,7 @@ def on_stage(play: Callable[[Hub, Plant, Bell], Awaitable[None]]) -> None:
         finally:
             await hub.stop()
 
-    asyncio.run(run())
+    asyncio.run(run(plant or Plant(), Bell()))
 
 
 def read(chunk: bytes) -> list[tuple[str, dict[str, Any]]]:
@@ -92,13 +94,20 @@ async def until(client: Client, event: str) -> dict[str, Any]:
                 return data
 
 
+async def first_two(client: Client) -> list[tuple[str, dict[str, Any]]]:
+    """The first two events a client gets, in one chunk or in two."""
+    events: list[tuple[str, dict[str, Any]]] = []
+    while len(events) < 2:
+        events += read(await client.take())
+    return events[:2]
+
+
 def test_a_screen_gets_the_whole_image_then_what_changes() -> None:
     """First a heartbeat and a snapshot, then patches that name the message they follow."""
 
     async def play(hub: Hub, plant: Plant, bell: Bell) -> None:
         client = hub.join([WALL])
-        (beat, _) = read(await client.take())[0]
-        snapshot = await until(client, "snapshot")
+        (beat, _), (_, snapshot) = await first_two(client)
         plant.images["wall"] = {"good": 2, "reject": 1}
         bell.ring("booked")
         delta = await until(client, "d")
@@ -195,6 +204,21 @@ def test_those_who_see_other_lines_share_nothing() -> None:
         assert sum(name == "wall" for names in plant.asked for name in names) >= 2
 
     on_stage(play)
+
+
+def test_nothing_is_said_before_the_first_look() -> None:
+    """A screen that comes while the hub starts hears the plant's clock and no false alarm, however long that takes."""
+
+    async def play(hub: Hub, plant: Plant, bell: Bell) -> None:
+        client = hub.join([WALL])
+        assert not client.waiting
+        plant.answers.set()
+        (beat, told), (image, _) = await first_two(client)
+        assert (beat, told["away"], image) == ("hb", [], "snapshot")
+
+    silent = Plant()
+    silent.answers.clear()
+    on_stage(play, plant=silent)
 
 
 @pytest.mark.parametrize("failure", [psycopg.OperationalError("gone"), ValueError("odd")], ids=["away", "failing"])
