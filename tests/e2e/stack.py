@@ -22,8 +22,14 @@ def wait_until(stack: Stack, at: datetime, wait_s_max: float = 300.0) -> None:
         time.sleep(0.2)
 
 
-def settled(conn: psycopg.Connection[object]) -> bool:
-    """Whether nothing waits to be booked."""
-    row = conn.execute("select count(*) from touched").fetchone()
+def unsettled(conn: psycopg.Connection[object], until: datetime) -> list[object]:
+    """What of before an instant still waits to be booked; the plant goes on meanwhile."""
+    rows = conn.execute(
+        """
+        select kind, keys, from_at, why, tries from touched
+        where kind in ('station', 'line', 'plant') and (from_at is null or from_at < %s)
+        """,
+        [until],
+    ).fetchall()
     conn.rollback()
-    return row is not None and row[0] == 0
+    return rows

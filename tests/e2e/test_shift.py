@@ -21,7 +21,7 @@ from mes.host.launch import Stack, launched
 from mes.store.pool import Connection
 from mes.tracker.replay import verify
 from tests.e2e.oracle import Jobs, Mark, Routing, Truth, clipped, instant
-from tests.e2e.stack import settled, wait_until
+from tests.e2e.stack import unsettled, wait_until
 
 SPEED = 240.0
 LEAD_S = 30.0
@@ -68,9 +68,9 @@ def shift(servers_home: Path) -> Iterator[Shift]:
 
 
 def _wait_settled(conn: Connection) -> None:
-    deadline = time.monotonic() + 60
-    while not settled(conn):
-        assert time.monotonic() < deadline, "the tracker does not keep up"
+    deadline = time.monotonic() + 120
+    while left := unsettled(conn, END):
+        assert time.monotonic() < deadline, f"the tracker does not keep up: {left}"
         time.sleep(0.05)
 
 
