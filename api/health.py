@@ -8,7 +8,7 @@ from pydantic import BaseModel
 from api.deps import Door, House, Visiting
 from api.security.guard import needs
 from mes.errors import SetupError
-from mes.store.pool import AWAY, Connection
+from mes.store.pool import AWAY, Connection, ping
 from mes.store.schema import require_current
 
 PATIENCE_S = 2.0
@@ -48,7 +48,7 @@ def ready(house: House) -> dict[str, str]:
     """Every check with its word."""
     try:
         with house.pool.connection(timeout=PATIENCE_S) as conn:
-            conn.execute("select 1")
+            ping(conn)
             return {"database": "ok", "schema": _schema(house, conn)}
     except AWAY as error:
         return {"database": f"away: {type(error).__name__}"}

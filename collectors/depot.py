@@ -115,13 +115,8 @@ class Depot:
                     "This database runs with fsync off and would forget samples in a power cut",
                     remedy="Set fsync = on in its configuration.",
                 )
-            conn.execute("select set_config('client_min_messages', 'warning', false)")
-            conn.execute(
-                "select set_config('idle_in_transaction_session_timeout', %(limit)s, false)",
-                {"limit": str(IDLE_IN_TRANSACTION_MS_MAX)},
-            )
             self.folders = tuple(Path(folder) for folder in data_folders(conn))
-            keep_staging(conn)
+            keep_staging(conn, idle_ms_max=IDLE_IN_TRANSACTION_MS_MAX)
         except (psycopg.Error, UnavailableError) as error:
             raise AwayError(_reason(error)) from error
         self._conn = conn

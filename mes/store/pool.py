@@ -47,6 +47,11 @@ def connect(url: str, *, name: str) -> Connection:
         raise away(str(error)) from error
 
 
+def ping(conn: Connection) -> None:
+    """Have the server say one word. Raises one of `AWAY` when it does not."""
+    conn.execute("select 1")
+
+
 def away(said: str) -> UnavailableError:
     """The sentence for a connection that was not made: a server that is away is another thing than one that refuses."""
     reason = (said.strip() or "no reason given").splitlines()[0]

@@ -149,8 +149,19 @@ def make_staging(conn: Connection) -> None:
         conn.execute(sql.SQL("create temp table if not exists {} (like {}) on commit delete rows").format(name, like))
 
 
-def keep_staging(conn: Connection) -> None:
-    """Make them once for a connection that stores many batches. Commits."""
+def keep_staging(conn: Connection, *, idle_ms_max: int) -> None:
+    """Make them once for a connection that stores many batches. Commits.
+
+    The server drops the connection when it stands still within a transaction for longer than `idle_ms_max`, so that a
+    stalled writer holds nobody up.
+    """
+    conn.execute(
+        """
+        select set_config('client_min_messages', 'warning', false),
+               set_config('idle_in_transaction_session_timeout', %(limit)s, false)
+        """,
+        {"limit": str(idle_ms_max)},
+    )
     make_staging(conn)
     conn.commit()
     _staged.add(conn)

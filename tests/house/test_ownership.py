@@ -84,7 +84,7 @@ def test_screens_hold_no_write() -> None:
 def test_sql_stands_only_in_the_store() -> None:
     """No SQL outside mes/store (and the migrations); the collectors' spool is SQLite, a file of its own."""
     query = re.compile(
-        r"^\s*(select\s.+\sfrom|insert\s+into|update\s+\w+\s+set|delete\s+from|with\s+\w+\s+as)\s",
+        r"^\s*(select\s.+\sfrom|select\s+(?:\d|\w+\s*\()|insert\s+into|update\s+\w+\s+set|delete\s+from|with\s+\w+\s+as)\s",
         re.IGNORECASE | re.DOTALL,
     )
     rooms = [ROOT / room for room in ("mes", "collectors", "scheduler", "api", "dashboards")]
