@@ -14,6 +14,7 @@ from collections.abc import AsyncIterator, Callable, Iterator
 from typing import Any
 
 import uvicorn
+from playwright.sync_api import Page
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
@@ -28,6 +29,8 @@ from mes.store.screens.andon import AndonImage
 from tests.browser import board_scene, page_scenes, scenes, station_scene
 
 Scene = Callable[[str], Any]
+HANG_MS = 60_000
+STEP_MS = 50
 
 
 class _NoEar:
@@ -61,6 +64,18 @@ class Stage:
     def ring(self) -> None:
         """What the database's bell would do."""
         self._rung.set()
+
+    def heard(self, page: Page, path: str = "", count: int = 1) -> list[dict[str, Any]]:
+        """What was said on paths that contain `path`, each once by its key, as soon as `count` of it has come.
+
+        A page shows what it said before the server has heard it, so that what is read at once may be too early.
+        """
+        for _ in range(HANG_MS // STEP_MS):
+            said = {one["key"] or n: one for n, one in enumerate(self.said) if path in one["path"]}
+            if len(said) >= count:
+                return list(said.values())
+            page.wait_for_timeout(STEP_MS)
+        raise AssertionError(f"{count} of {path or 'anything'} were waited for, this was heard: {self.said}")
 
     def _ask(self, topics: list[Topic]) -> Answer:
         return Answer({topic: self.scene(topic.name) for topic in topics}, self._clock, self.away)

@@ -13,9 +13,9 @@ from tests.browser.test_station import scan
 Look = Callable[..., Page]
 
 
-def said(stage: Stage, path: str) -> list[dict[str, Any]]:
-    """What the server heard on a path."""
-    return [one["body"] for one in stage.said if one["path"] == f"/api/v1{path}"]
+def said(stage: Stage, page: Page, path: str) -> list[dict[str, Any]]:
+    """What the server heard on a path, as soon as it has heard something."""
+    return [one["body"] for one in stage.heard(page, f"/api/v1{path}")]
 
 
 def test_a_figure_opens_why_it_is_so(look: Look) -> None:
@@ -61,7 +61,7 @@ def test_silent_stops_get_one_reason(look: Look, stage: Stage) -> None:
     page.select_option("section:has(.stops) select", "S2")
     page.click("text=Give 1 stops this reason")
     expect(page.locator(".told")).to_contain_text("The reason is kept")
-    (entry,) = said(stage, "/entries")
+    (entry,) = said(stage, page, "/entries")
     assert (entry["kind"], entry["reason"]) == ("reason", "S2")
     assert {"from_at", "effective_at"} <= set(entry)
 
@@ -71,7 +71,7 @@ def test_loose_counts_get_a_job(look: Look, stage: Stage) -> None:
     page = look("/shift?line=L01", "en", size=(1920, 1080))
     page.click("text=Assign")
     expect(page.locator(".told")).to_contain_text("Assigned")
-    (entry,) = said(stage, "/entries")
+    (entry,) = said(stage, page, "/entries")
     assert (entry["kind"], entry["station"], entry["job_id"]) == ("assign", "L01-S3", 41)
 
 
@@ -81,7 +81,7 @@ def test_a_shift_is_handed_over_with_words(look: Look, stage: Stage) -> None:
     page.fill("textarea", "watch the torch")
     page.click("button:has-text('Hand over')")
     expect(page.locator("textarea")).to_have_value("")
-    (handed,) = said(stage, "/handovers")
+    (handed,) = said(stage, page, "/handovers")
     assert (handed["line"], handed["note"]) == ("L01", "watch the torch")
 
 
@@ -93,7 +93,7 @@ def test_a_scanned_part_is_delivered(look: Look, stage: Stage) -> None:
     page.wait_for_selector(".told.wrong")
     scan(page, "C-COIL-35|LOT9")
     page.wait_for_selector(".told:not(.wrong)")
-    assert [one["path"] for one in stage.said] == ["/api/v1/call-offs/5/deliver"]
+    assert [one["path"] for one in stage.heard(page)] == ["/api/v1/call-offs/5/deliver"]
 
 
 def test_a_call_is_taken_on_a_phone(look: Look, stage: Stage) -> None:
@@ -101,4 +101,4 @@ def test_a_call_is_taken_on_a_phone(look: Look, stage: Stage) -> None:
     page = look("/andon", "en", size=(390, 844))
     with page.expect_response("**/take"):
         page.click("text=I come >> nth=0")
-    assert [one["path"] for one in stage.said] == ["/api/v1/andon-calls/1/take"]
+    assert [one["path"] for one in stage.heard(page)] == ["/api/v1/andon-calls/1/take"]

@@ -48,8 +48,7 @@ def stage() -> Stage:
 
 def asked(stage: Stage, page: Page, path: str = "plan-runs") -> dict[str, Any]:
     """The last thing asked there, once it is."""
-    page.wait_for_function("document.querySelector('.verdict b, .said')")
-    return next(one for one in reversed(stage.said) if path in one["path"])
+    return stage.heard(page, path)[-1]
 
 
 def free_bar(page: Page) -> str:
@@ -169,7 +168,7 @@ def test_what_ifs_stand_side_by_side(look: Look, stage: Stage) -> None:
     table = page.locator("table.figures").inner_text()
     assert "MO26-1100" in table
     assert "+60" in table
-    body = stage.said[0]["body"]
+    body = stage.heard(page, "plan-runs", 2)[0]["body"]
     assert (body["kind"], body["changes"][0]["op"], body["changes"][0]["is_open"]) == ("scenario", "calendar", True)
     page.locator("table.figures button").first.click()
     page.wait_for_selector(".panel .same")

@@ -13,14 +13,16 @@ HANG_MS = 60_000
 Look = Callable[..., Page]
 
 
-def heard(stage: Stage, path: str = "/api/v1/entries") -> list[dict[str, Any]]:
-    """What the server heard on a path, each once by its key."""
-    return list({said["key"]: said["body"] for said in stage.said if said["path"] == path}.values())
+def heard(stage: Stage, page: Page, path: str = "/api/v1/entries", count: int = 1) -> list[dict[str, Any]]:
+    """What the server heard on a path, each once by its key, as soon as `count` of it has come and nothing waits."""
+    said = stage.heard(page, path, count)
+    sent(page)
+    return [one["body"] for one in said]
 
 
 def sent(page: Page) -> None:
     """Wait until nothing waits any more."""
-    page.wait_for_selector("text=All sent", timeout=HANG_MS)
+    page.wait_for_selector("text=/All sent|已全部上传/", timeout=HANG_MS)
 
 
 def scan(page: Page, code: str) -> None:
@@ -38,8 +40,7 @@ def test_a_good_piece_is_one_tap(look: Look, stage: Stage) -> None:
     before = int(page.inner_text(".made b"))
     page.click(".good")
     expect(page.locator(".made b")).to_have_text(str(before + 1))
-    sent(page)
-    (entry,) = heard(stage)
+    (entry,) = heard(stage, page)
     assert (entry["kind"], entry["quantity"], entry["station"]) == ("count", "1", "L05-S1")
     assert entry["effective_at"].startswith("2026-01-05T06:1")
     assert stage.said[0]["key"] == entry["client_id"]
@@ -50,19 +51,16 @@ def test_a_reject_with_its_reason_is_two_taps(look: Look, stage: Stage) -> None:
     page = look("/station/L05-S1", "zh")
     page.click(".reject")
     page.click("text=线序错误")
-    page.wait_for_selector("text=已全部上传")
-    assert [(e["kind"], e["reason"], e["quantity"]) for e in heard(stage)] == [("reject", "Q02", "1")]
+    assert [(e["kind"], e["reason"], e["quantity"]) for e in heard(stage, page)] == [("reject", "Q02", "1")]
 
 
 def test_what_was_just_said_is_taken_back_in_one_tap(look: Look, stage: Stage) -> None:
     """An entry that was sent is reversed by a further one; nothing is changed."""
     page = look("/station/L05-S1", "en")
     page.click(".good")
-    sent(page)
+    heard(stage, page)
     page.click("text=Undo")
-    sent(page)
-    page.wait_for_timeout(300)
-    count, note = heard(stage)
+    count, note = heard(stage, page, count=2)
     assert (count["kind"], note["kind"], note["reverses"]) == ("count", "note", 1)
 
 
@@ -71,8 +69,7 @@ def test_a_job_is_paused_and_finished_at_this_station(look: Look, stage: Stage) 
     page = look("/station/L05-S1", "en")
     page.click("text=Pause")
     page.click("text=Finish")
-    sent(page)
-    assert [said["path"] for said in stage.said] == ["/api/v1/jobs/41/pause", "/api/v1/jobs/41/finish"]
+    assert [said["path"] for said in stage.heard(page, count=2)] == ["/api/v1/jobs/41/pause", "/api/v1/jobs/41/finish"]
     assert all(said["body"]["station"] == "L05-S1" for said in stage.said)
 
 
@@ -81,8 +78,8 @@ def test_a_job_is_chosen_and_started_in_three_taps(look: Look, stage: Stage) -> 
     page = look("/station/L05-S2", "en")
     page.click("text=Choose a job")
     page.click("[role=dialog] >> text=Start >> nth=0")
-    sent(page)
-    assert (stage.said[0]["path"], stage.said[0]["body"]["phase"]) == ("/api/v1/jobs/41/start", "production")
+    (said,) = stage.heard(page)
+    assert (said["path"], said["body"]["phase"]) == ("/api/v1/jobs/41/start", "production")
 
 
 def test_hourly_entry_names_its_hour(look: Look, stage: Stage) -> None:
@@ -91,8 +88,7 @@ def test_hourly_entry_names_its_hour(look: Look, stage: Stage) -> None:
     for key in "42":
         page.click(f".digits >> text={key}")
     page.click("text=Enter")
-    sent(page)
-    (entry,) = heard(stage)
+    (entry,) = heard(stage, page)
     assert (entry["quantity"], entry["from_at"]) == ("42", "2026-01-05T05:00:40.000Z")
 
 
@@ -102,9 +98,7 @@ def test_a_scan_counts_without_any_field(look: Look, stage: Stage) -> None:
     page.focus(".queue")
     scan(page, "SN-000042")
     page.keyboard.type("SN-000043", delay=120)
-    sent(page)
-    page.wait_for_timeout(300)
-    assert [entry["serial"] for entry in heard(stage)] == ["SN-000042"]
+    assert [entry["serial"] for entry in heard(stage, page)] == ["SN-000042"]
 
 
 def test_a_wrong_part_stops_the_eye_and_counts_nothing(look: Look, stage: Stage) -> None:
@@ -115,7 +109,7 @@ def test_a_wrong_part_stops_the_eye_and_counts_nothing(look: Look, stage: Stage)
     page.click("[role=dialog] >> [aria-label=Close]")
     scan(page, "C-PLUG-4")
     page.wait_for_selector(".toast >> text=Four-pin plug")
-    assert heard(stage) == []
+    assert stage.said == []
 
 
 def test_a_shift_without_network_is_sent_once_and_in_order(look: Look, stage: Stage) -> None:
@@ -132,8 +126,7 @@ def test_a_shift_without_network_is_sent_once_and_in_order(look: Look, stage: St
     page.wait_for_selector("text=5 waiting", timeout=HANG_MS)
     assert page.inner_text(".made b") == "176"
     page.unroute("**/api/v1/entries")
-    sent(page)
-    entries = heard(stage)
+    entries = heard(stage, page, count=5)
     assert [entry["kind"] for entry in entries] == ["count"] * 5
     assert sorted(entry["effective_at"] for entry in entries) == [entry["effective_at"] for entry in entries]
 
@@ -153,8 +146,8 @@ def test_a_reply_that_is_cut_does_not_count_twice(look: Look, stage: Stage) -> N
 
     page.route("**/api/v1/entries", lose)
     page.click(".good")
-    sent(page)
-    assert (len(stage.said), len(heard(stage))) == (2, 1)
+    heard(stage, page)
+    assert (len(stage.said), len(heard(stage, page))) == (2, 1)
 
 
 def test_help_is_called_in_two_taps(look: Look, stage: Stage) -> None:
@@ -162,8 +155,7 @@ def test_help_is_called_in_two_taps(look: Look, stage: Stage) -> None:
     page = look("/station/L05-S1", "zh")
     page.click("text=安灯呼叫")
     page.click(".kinds >> text=维修")
-    page.wait_for_selector("text=已全部上传")
-    (call,) = heard(stage, "/api/v1/andon-calls")
+    (call,) = heard(stage, page, "/api/v1/andon-calls")
     assert (call["kind"], call["station"]) == ("maintenance", "L05-S1")
 
 
@@ -173,7 +165,5 @@ def test_one_reason_is_given_for_many_stops(look: Look, stage: Stage) -> None:
     page.click("text=Stop reasons")
     page.click(".stops .key >> nth=1")
     page.click(".tiles >> text=Power cut")
-    sent(page)
-    page.wait_for_timeout(300)
-    said = [(entry["kind"], entry["reason"], entry["station"]) for entry in heard(stage)]
+    said = [(entry["kind"], entry["reason"], entry["station"]) for entry in heard(stage, page, count=2)]
     assert said == [("reason", "S2", "L05-S1"), ("reason", "S2", "L05-S1")]
