@@ -77,7 +77,7 @@ def test_compressors_are_enough_until_the_supplier_calls(erp: dict[str, Any]) ->
     on_hand = supply(erp, "CMP-12", "")
     assert (supply(erp, "CMP-12", "-side"), supply(erp, "CMP-12", "WH1")) == (280, 40)
     assert (receipt["quantity"], receipt["expected_at"]) == ("200", "2026-01-05T06:00:00.000Z")
-    assert (step["at"], step["body"]["expected_at"]) == ("2026-01-05T03:00:00.000Z", "2026-01-08T06:00:00.000Z")
+    assert (step["at"], step["body"]["expected_at"]) == ("2026-01-05T00:45:00.000Z", "2026-01-08T06:00:00.000Z")
     order = erp["production_orders"][0]
     assert Decimal(order["quantity"]) - on_hand == 180
     assert order["due_at"] < step["body"]["expected_at"]

@@ -51,11 +51,11 @@ def test_every_document_is_accepted_and_heard_of(erp: Erp, site: Site, tmp_path:
 
 
 def test_the_supplier_calls_when_the_script_says(erp: Erp, site: Site) -> None:
-    """At 11:00 the compressors are announced for Thursday; what was due at 14:00 does not arrive."""
+    """At 08:45 the compressors are announced for Thursday; what was due at 14:00 does not arrive."""
     erp.load()
     before = erp.receipts["PO-7001", 1]
     assert before.body["expected_at"] == "2026-01-05T06:00:00.000Z"
-    erp.tick(from_iso("2026-01-05T03:00:00Z"))
+    erp.tick(from_iso("2026-01-05T00:45:00Z"))
     assert before.body["expected_at"] == "2026-01-08T06:00:00.000Z"
     erp.tick(from_iso("2026-01-05T07:00:00Z"))
     assert not before.done
@@ -79,7 +79,7 @@ def test_goods_arrive_at_the_dock(erp: Erp, site: Site) -> None:
 
 
 def test_the_door_takes_a_step_at_once(site: Site, tmp_path: Path) -> None:
-    """The guided tour may postpone the compressors before 11:00, once."""
+    """The guided tour may postpone the compressors before 08:45, once."""
     data = {**DATA, "items": [row for row in DATA["items"] if row["code"] == "CMP-12"]}
     small = {key: data[key] for key in ("system", "items", "script", "expected_receipts")}
     erp = Erp(small, Api(site.url, site.erp_key), site.anchor, PLANT.zone, tmp_path / "events.jsonl")
