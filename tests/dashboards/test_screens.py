@@ -14,7 +14,7 @@ from mes.store.screens.orders import show_orders
 from mes.store.screens.schedule import show_board
 from mes.store.screens.shortages import show_shortages
 from mes.store.screens.station import show_station
-from mes.store.screens.strip import PLANNED, SpanRow, pieces
+from mes.store.screens.strip import PLANNED, Stretch, pieces
 from mes.store.screens.wall import show_wall
 from tests.tracker.scene import START, Scene, at
 
@@ -179,10 +179,10 @@ def test_a_line_is_told_hour_by_hour(scene: Scene) -> None:
 
 def test_what_does_not_run_outside_working_hours_stands_as_planned() -> None:
     """A strip is cut where the calendar opens and closes; running work stays running."""
-    spans = [
-        SpanRow("M", at(-7200), at(1800), "idle"),
-        SpanRow("M", at(1800), at(3600), "running"),
-        SpanRow("M", at(3600), None, "idle"),
+    spans: list[Stretch] = [
+        (at(-7200), at(1800), "idle"),
+        (at(1800), at(3600), "running"),
+        (at(3600), None, "idle"),
     ]
     found = pieces(spans, [(at(0), at(2700)), (at(5400), at(9000))], at(-3600), at(7200))
     assert found == [
@@ -192,5 +192,5 @@ def test_what_does_not_run_outside_working_hours_stands_as_planned() -> None:
 
 def test_a_strip_says_where_nothing_is_known() -> None:
     """After a span that ended and before the next one there is a hole, which is drawn as one."""
-    found = pieces([SpanRow("M", at(0), at(60), "running")], [(at(0), at(9000))], at(0), at(600))
+    found = pieces([(at(0), at(60), "running")], [(at(0), at(9000))], at(0), at(600))
     assert found == [(at(0), "running"), (at(60), "")]

@@ -6,8 +6,9 @@ are the seconds at which spans began, so that a passing minute changes nothing b
 
 from __future__ import annotations
 
+from bisect import bisect_left, bisect_right
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
@@ -23,17 +24,11 @@ HOURS = 8
 MARGIN = timedelta(minutes=30)
 """A strip reaches back so much further, so that its oldest piece changes seldom."""
 PLANNED = "planned_stop"
+HEEDLESS = ("running", "slow", "offline")
+"""States that stand outside working hours too."""
+AS_IS = ("running", "slow", PLANNED, "")
+"""Statuses that stand whatever a line's stop came from."""
 NEVER = datetime(1970, 1, 1, tzinfo=UTC)
-
-
-@dataclass(frozen=True, slots=True)
-class SpanRow:
-    """A stretch of one state of a post; `to_at` None while it lasts."""
-
-    machine: str
-    from_at: datetime
-    to_at: datetime | None
-    state: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +41,8 @@ class CausedStop:
     root_state: str
 
 
+Stretch = tuple[datetime, datetime | None, str]
+"""One state of a post, from .. to; None while it lasts. Thousands are read for a screen, hence bare tuples."""
 Piece = tuple[datetime, str]
 
 
@@ -68,53 +65,62 @@ class Strips:
 def load_strips(conn: Connection, calendar: Calendar, at: datetime, posts: dict[str, str]) -> Strips:
     """The strips of posts (post -> line) up to an instant."""
     start = (at - timedelta(hours=HOURS) - MARGIN).replace(minute=0, second=0, microsecond=0)
-    rows: dict[str, list[SpanRow]] = defaultdict(list)
-    with conn.cursor(row_factory=class_row(SpanRow)) as cur:
-        cur.execute(
-            """
-            select s.machine, s.from_at, s.to_at, s.state from unnest(%(posts)s::text[]) as p (post)
-            cross join lateral (
-                select coalesce(max(from_at), '-infinity') as from_at from state_span
-                where machine = p.post and from_at <= %(start)s
-            ) first
-            join state_span s on s.machine = p.post and s.from_at >= first.from_at
-            where s.from_at <= %(at)s order by s.machine, s.from_at
-            """,
-            {"posts": list(posts), "start": start, "at": at},
-        )
-        for row in cur:
-            rows[row.machine].append(row)
+    stood: dict[str, list[Stretch]] = defaultdict(list)
+    # What lasts as the window begins, one probe of the index a post; and what begins within it, a range of the index.
+    for post, from_at, to_at, state in conn.execute(
+        """
+        select s.machine, s.from_at, s.to_at, s.state from unnest(%(posts)s::text[]) as p (post)
+        cross join lateral (
+            select machine, from_at, to_at, state from state_span
+            where machine = p.post and from_at <= %(start)s order by from_at desc limit 1) s
+        union all
+        select machine, from_at, to_at, state from state_span
+        where machine = any(%(posts)s) and from_at > %(start)s and from_at <= %(at)s
+        order by machine, from_at
+        """,
+        {"posts": list(posts), "start": start, "at": at},
+    ).fetchall():
+        stood[post].append((from_at, to_at, state))
     opened = {line: calendar.open_intervals(line, start, at) for line in set(posts.values())}
-    return Strips({post: pieces(rows[post], opened[line], start, at) for post, line in posts.items()})
+    return Strips({post: pieces(stood[post], opened[line], start, at) for post, line in posts.items()})
 
 
-def pieces(spans: Sequence[SpanRow], opened: Sequence[Interval], start: datetime, at: datetime) -> list[Piece]:
+def pieces(stood: Sequence[Stretch], opened: Sequence[Interval], start: datetime, at: datetime) -> list[Piece]:
     """Statuses from `start` to `at`: states, cut at the calendar's edges where the post does not run."""
+    edges = [edge for interval in opened for edge in interval]
     found: list[Piece] = []
-    for span in spans:
-        end = min(at, span.to_at) if span.to_at else at
-        if span.state in ("running", "slow", "offline"):
-            found.append((span.from_at, span.state))
+    ended: datetime | None = None
+    for stretch in stood:
+        from_at, to_at, state = stretch
+        if ended is not None and ended < from_at:
+            _put(found, ended, "")
+        if state in HEEDLESS:
+            _put(found, from_at, state)
         else:
-            found += _by_calendar(span, max(span.from_at, start), end, opened)
-        if span.to_at and span.to_at <= at:
-            found.append((span.to_at, ""))
-    return _joined(found)
+            for since, status in _by_calendar(stretch, start, at, edges):
+                _put(found, since, status)
+        ended = to_at
+    if ended is not None and ended <= at:
+        _put(found, ended, "")
+    return found
 
 
 def as_caused(strip: dict[str, str], stops: Sequence[CausedStop]) -> dict[str, str]:
-    """A line's strip with each standstill as what it came from: the machine that broke, not the one that waited."""
-    return {key: _caused(int(key), status, stops) for key, status in strip.items()}
+    """A line's strip with each standstill as what it came from: the machine that broke, not the one that waited.
+
+    `stops` in order. Keys are whole seconds, rounded down, and so is what they are compared with.
+    """
+    begins = [int(stop.from_at.timestamp()) for stop in stops]
+    caused = dict(strip)
+    for key, shown in strip.items():
+        no = bisect_right(begins, int(key)) - 1
+        if no >= 0 and shown not in AS_IS and _lasts(stops[no], int(key)):
+            caused[key] = stops[no].root_state
+    return caused
 
 
-def _caused(second: int, status: str, stops: Sequence[CausedStop]) -> str:
-    if status in ("running", "slow", PLANNED, ""):
-        return status
-    for stop in stops:
-        # Keys are whole seconds, rounded down.
-        if int(stop.from_at.timestamp()) <= second and (stop.to_at is None or second < stop.to_at.timestamp()):
-            return stop.root_state
-    return status
+def _lasts(stop: CausedStop, second: int) -> bool:
+    return stop.to_at is None or second < int(stop.to_at.timestamp())
 
 
 def load_caused(conn: Connection, lines: Sequence[str], at: datetime) -> dict[str, list[CausedStop]]:
@@ -123,8 +129,14 @@ def load_caused(conn: Connection, lines: Sequence[str], at: datetime) -> dict[st
     with conn.cursor(row_factory=class_row(CausedStop)) as cur:
         cur.execute(
             """
+            select s.scope, s.from_at, s.to_at, s.root_state from unnest(%(lines)s::text[]) as w (line)
+            cross join lateral (
+                select scope, from_at, to_at, state, root_state from stop
+                where scope = w.line and from_at <= %(start)s order by from_at desc limit 1) s
+            where coalesce(s.to_at, 'infinity') > %(start)s and s.root_state not in ('', s.state)
+            union all
             select scope, from_at, to_at, root_state from stop
-            where scope = any(%(lines)s) and from_at < %(at)s and coalesce(to_at, 'infinity') > %(start)s
+            where scope = any(%(lines)s) and from_at > %(start)s and from_at < %(at)s
               and root_state not in ('', state)
             order by scope, from_at
             """,
@@ -143,24 +155,21 @@ def load_slow(conn: Connection, plant: Plant, at: datetime, stations: Sequence[s
     return {code: round(share, 2) for code, share in slow.items() if share is not None}
 
 
-def _by_calendar(span: SpanRow, start: datetime, end: datetime, opened: Sequence[Interval]) -> list[Piece]:
-    edges = sorted({at for pair in opened for at in pair if start < at < end})
+def _by_calendar(stretch: Stretch, start: datetime, at: datetime, edges: Sequence[datetime]) -> Iterator[Piece]:
+    """The pieces of a post that does not run; `edges`: opens, closes, opens, closes ..."""
+    from_at, to_at, state = stretch
+    begun = max(from_at, start)
+    end = min(at, to_at) if to_at else at
+    first, last = bisect_right(edges, begun), bisect_left(edges, end)
     # A span older than the window keeps its own beginning as key, so that the window may move without a change.
-    first = span.from_at if not edges or span.from_at >= start else start
-    marks = [start, *edges]
-    return [(first if mark == start else mark, span.state if _is_open(mark, opened) else PLANNED) for mark in marks]
+    yield from_at if first >= last else begun, state if first % 2 else PLANNED
+    for number in range(first, last):
+        yield edges[number], PLANNED if number % 2 else state
 
 
-def _is_open(at: datetime, opened: Sequence[Interval]) -> bool:
-    return any(a <= at < b for a, b in opened)
-
-
-def _joined(found: list[Piece]) -> list[Piece]:
+def _put(found: list[Piece], since: datetime, status: str) -> None:
     """Without pieces of no length and without saying the same twice."""
-    joined: list[Piece] = []
-    for piece in found:
-        if joined and joined[-1][0] >= piece[0]:
-            joined.pop()
-        if not joined or joined[-1][1] != piece[1]:
-            joined.append(piece)
-    return joined
+    if found and found[-1][0] >= since:
+        found.pop()
+    if not found or found[-1][1] != status:
+        found.append((since, status))

@@ -198,9 +198,10 @@ def _line_stops(conn: Connection, posts: dict[str, str]) -> dict[str, _StopRow]:
     with conn.cursor(row_factory=class_row(_StopRow)) as cur:
         rows = cur.execute(
             """
-            select distinct on (t.line) t.line, t.from_at, t.state, t.root_machine, t.root_state, t.reason
-            from stop t
-            where t.scope = t.line and t.line = any(%(lines)s) and t.to_at is null order by t.line, t.from_at desc
+            select s.scope as line, s.from_at, s.state, s.root_machine, s.root_state, s.reason
+            from unnest(%(lines)s::text[]) as w (line)
+            cross join lateral (select * from stop where scope = w.line order by from_at desc limit 1) s
+            where s.to_at is null
             """,
             {"lines": list(posts)},
         ).fetchall()
