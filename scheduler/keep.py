@@ -7,7 +7,7 @@ from dataclasses import replace
 from datetime import date, datetime
 from typing import Any
 
-from mes.domain.plan import DayLine, Lot, PlanBody, PlannedOrder, PlanReason
+from mes.domain.plan import DayLine, Lot, PlanBody, PlannedOrder, PlanReason, Tentative
 from mes.domain.plan_diff import counterparts
 from scheduler.axis import Days, minute_down
 from scheduler.files import plain
@@ -19,8 +19,13 @@ OUTSIDE = ""
 """The line of work done elsewhere."""
 
 
-def body_of(question: Question, plan: Plan, versions: Mapping[str, int]) -> PlanBody:
-    """A plan as it is kept. `versions` are the orders there are; others (tentative ones) are left out."""
+def body_of(
+    question: Question, plan: Plan, versions: Mapping[str, int], tentative: tuple[Tentative, ...] = ()
+) -> PlanBody:
+    """A plan as it is kept. `versions` are the orders there are; `tentative` ones have none, others are left out."""
+    wanted_at_once = {one.order for one in tentative if one.due_at is None}
+    versions = {**versions, **{one.order: 0 for one in tentative}}
+    plan = replace(plan, orders=tuple(_never_late(one) if one.code in wanted_at_once else one for one in plan.orders))
     return PlanBody(
         now_at=question.problem.now,
         horizon_end_at=question.problem.horizon_end,
@@ -34,8 +39,14 @@ def body_of(question: Question, plan: Plan, versions: Mapping[str, int]) -> Plan
             *(plain(row) for row in plan.unplanned),
             *({"order": code, "qty": 0, "reason": "no_route", "detail": ""} for code in question.routeless),
         ),
+        tentative=tentative,
         log=_log(question, plan),
     )
+
+
+def _never_late(one: Outlook) -> Outlook:
+    """An order without a due date ends when it ends."""
+    return replace(one, tardy_minutes=0, reasons=(), fixes=())
 
 
 def _lots(question: Question, plan: Plan, versions: Mapping[str, int]) -> Iterable[Lot]:

@@ -16,7 +16,7 @@ from mes.actions.plan import publish, request_run, save_plan
 from mes.actions.plant import plant_at
 from mes.actions.record import Deed
 from mes.domain.exchange import plain
-from mes.domain.plan import Change, ChangeCalendar, ChangeOrder, PlanBody, RunReason
+from mes.domain.plan import Change, ChangeCalendar, ChangeOrder, PlanBody, RunReason, Tentative
 from mes.domain.plan_diff import LinePolicy, Obstacle, PlanDiff, diff, first_plan_obstacles, replan_obstacles
 from mes.domain.plant import Plant
 from mes.errors import InputError, MesError
@@ -71,6 +71,15 @@ class Given:
     def versions(self) -> dict[str, int]:
         """The orders there are, with their versions; tentative ones are none."""
         return {row.order: row.version for row in self.basis.orders if row.version}
+
+    @property
+    def tentative(self) -> tuple[Tentative, ...]:
+        """The orders that nobody has placed yet."""
+        return tuple(
+            Tentative(change.order, change.item, change.quantity, change.due_at)
+            for change in self.changes
+            if isinstance(change, ChangeOrder) and change.item is not None and change.quantity is not None
+        )
 
     @property
     def policies(self) -> list[LinePolicy]:
@@ -139,7 +148,10 @@ def _closed(conn: Connection, plant: Plant, now: datetime) -> Iterable[ChangeCal
 
 def _basis(conn: Connection, plant: Plant, now: datetime, changes: Sequence[Change], before: PlanBody | None) -> Basis:
     asked_for = [c for c in changes if isinstance(c, ChangeOrder) and c.item is not None]
-    orders = [*demand.load_orders(conn), *(_tentative(conn, change, now) for change in asked_for)]
+    placed = demand.load_orders(conn)
+    if twice := {row.order for row in placed} & {change.order for change in asked_for}:
+        raise InputError(f"Order {min(twice)} is placed already; leave out its item to change it")
+    orders = [*placed, *(_tentative(conn, change, now) for change in asked_for)]
     revisions = sorted({(row.item, row.revision) for row in orders})
     return Basis(
         now=now,
@@ -177,7 +189,7 @@ def answer(given: Given, child: Child, look: Look) -> Found:
     if violations:
         told = "; ".join(str(one) for one in violations[:VIOLATIONS_TOLD_MAX])
         raise MesError(f"The plan found breaks {len(violations)} rules and is not kept: {told}")
-    body = body_of(question, outcome.plan, given.versions)
+    body = body_of(question, outcome.plan, given.versions, given.tentative)
     if given.before is None:
         return Found(question, outcome.plan, body, None, None)
     if given.run.kind in REPAIRED:
@@ -270,12 +282,14 @@ def verdict_of(found: Found) -> dict[str, Any]:
         for one in found.effect.orders
         if one.completed_before and one.completed_after and one.completed_after > one.completed_before
     ]
-    return {"summary": found.change.summary(), "pushed": pushed, "breaks": list(found.effect.newly_late)}
+    unplaced = {one.order for one in found.body.tentative}
+    breaks = [order for order in found.effect.newly_late if order not in unplaced]
+    return {"summary": found.change.summary(), "pushed": pushed, "breaks": breaks}
 
 
 def promise_of(given: Given, found: Found) -> dict[str, Any]:
     """When each tentative order could be finished, and whom that would make late."""
-    asked = {change.order for change in given.changes if isinstance(change, ChangeOrder) and change.item is not None}
+    asked = {one.order for one in given.tentative}
     left_out = {row.order: row for row in found.plan.unplanned}
     promises = [
         {

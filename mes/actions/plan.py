@@ -153,7 +153,8 @@ def publish(conn: Connection, deed: Deed, plan_id: int, expected_current: int | 
     """Make a plan the published one if `expected_current` still is; its version.
 
     In one go: state, number, jobs, event, audit, touched. Raises PlanOvertakenError (a ConflictError with the diff)
-    when another plan is published, NotFoundError, ConflictError for a plan that is no proposal.
+    when another plan is published, NotFoundError, ConflictError for a plan that is no proposal or that makes an order
+    nobody has placed: its lots left out, the others would wait for nothing.
     """
     current = store.lock_published(conn)
     head, body = load_head(conn, plan_id), load_body(conn, plan_id)
@@ -164,6 +165,11 @@ def publish(conn: Connection, deed: Deed, plan_id: int, expected_current: int | 
     if head.state != "proposed":
         raise ConflictError(f"Plan {plan_id} is {head.state} and cannot be published", remedy="Ask for a new plan.")
     before = None if current is None else load_body(conn, current)
+    if body.tentative:
+        raise ConflictError(
+            f"Order {body.tentative[0].order} of this plan is not placed yet, so nobody could make it",
+            remedy="Place it in the ERP first; the next plan has it.",
+        )
     change = None if before is None else diff(before, body)
     if current != expected_current:
         raise PlanOvertakenError(current, change)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from datetime import date, datetime
+from decimal import Decimal
 from typing import Annotated, Any, Literal
 
 from annotated_types import Ge, Le
@@ -162,8 +163,18 @@ class PlanReason:
 
 
 @dataclass(frozen=True, slots=True)
+class Tentative:
+    """An order of a scenario that nobody has placed yet; without `due_at` it was wanted at once, and is never late."""
+
+    order: str
+    item: str
+    quantity: Decimal
+    due_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class PlanBody:
-    """A plan whole, as it is saved and compared."""
+    """A plan whole, as it is saved and compared. `tentative` orders have lots like any other, but no jobs ever."""
 
     now_at: datetime
     horizon_end_at: datetime
@@ -174,4 +185,5 @@ class PlanBody:
     reasons: tuple[PlanReason, ...] = ()
     shortages: tuple[dict[str, Any], ...] = ()
     unplanned: tuple[dict[str, Any], ...] = ()
+    tentative: tuple[Tentative, ...] = ()
     log: dict[str, Any] = field(default_factory=dict)

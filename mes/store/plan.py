@@ -7,7 +7,7 @@ written once, whole; afterwards only its state changes. Orders are numbers here 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
 from typing import Any, LiteralString
 from uuid import UUID
@@ -15,8 +15,10 @@ from uuid import UUID
 from psycopg.rows import class_row
 from psycopg.types.json import Jsonb
 
+from mes.domain.exchange import plain
 from mes.domain.plan import PlanBody, RunKind, RunState
 from mes.store.house import hold_name
+from mes.store.planned import parted
 from mes.store.pool import Connection
 
 RUN_LEASE_S = 2.0
@@ -246,16 +248,17 @@ def insert_plan(
     known_at: datetime,
     created_at: datetime,
 ) -> int:
-    """Store a plan as a proposal, whole; its id. Every order it names must be there.
+    """Store a plan as a proposal, whole; its id. Every order it names must be there, or be a tentative one.
 
     `known_at`: what stood in the database then is in it; its own `now_at` is the whole minute after.
     """
+    placed, tentative = parted(body)
     row = conn.execute(
         """
         insert into plan (run_id, base_plan_id, state, name, known_at, now_at, horizon_end_at, objective, shortages,
-                          unplanned, log, created_at)
+                          unplanned, tentative, log, created_at)
         values (%(run_id)s, %(base_plan_id)s, 'proposed', %(name)s, %(known_at)s, %(now_at)s, %(horizon_end_at)s,
-                %(objective)s, %(shortages)s, %(unplanned)s, %(log)s, %(created_at)s)
+                %(objective)s, %(shortages)s, %(unplanned)s, %(tentative)s, %(log)s, %(created_at)s)
         returning id
         """,
         {
@@ -268,13 +271,14 @@ def insert_plan(
             "objective": Jsonb(body.objective),
             "shortages": Jsonb(list(body.shortages)),
             "unplanned": Jsonb(list(body.unplanned)),
+            "tentative": Jsonb(plain(asdict(tentative))),
             "log": Jsonb(body.log),
             "created_at": created_at,
         },
     ).fetchone()
     assert row is not None
     plan_id = int(row[0])
-    _copy_parts(conn, plan_id, body)
+    _copy_parts(conn, plan_id, placed)
     return plan_id
 
 

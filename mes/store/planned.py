@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
 from psycopg.rows import class_row
+from pydantic import TypeAdapter
 
-from mes.domain.plan import DayLine, Lot, PlanBody, PlannedOrder, PlanReason, PlanState
+from mes.domain.plan import DayLine, Lot, PlanBody, PlannedOrder, PlanReason, PlanState, Tentative
 from mes.store.pool import Connection
 
 
@@ -56,12 +57,49 @@ def load_head(conn: Connection, plan_id: int) -> PlanHead | None:
 
 
 @dataclass(frozen=True, slots=True)
+class TentativePart:
+    """What a scenario plans of orders nobody has placed yet: kept in the plan's own row, for they have no number."""
+
+    orders: tuple[Tentative, ...] = ()
+    lots: tuple[Lot, ...] = ()
+    lines: tuple[DayLine, ...] = ()
+    outcomes: tuple[PlannedOrder, ...] = ()
+    reasons: tuple[PlanReason, ...] = ()
+
+
+_TENTATIVE: TypeAdapter[TentativePart] = TypeAdapter(TentativePart)
+
+
+def parted(body: PlanBody) -> tuple[PlanBody, TentativePart]:
+    """A plan of the orders there are, and what it makes of those nobody has placed yet."""
+    codes = {one.order for one in body.tentative}
+    if not codes:
+        return body, TentativePart()
+    part = TentativePart(
+        orders=body.tentative,
+        lots=tuple(x for x in body.lots if x.order in codes),
+        lines=tuple(x for x in body.lines if x.order in codes),
+        outcomes=tuple(x for x in body.orders if x.order in codes),
+        reasons=tuple(x for x in body.reasons if x.order in codes),
+    )
+    placed = replace(
+        body,
+        lots=tuple(x for x in body.lots if x.order not in codes),
+        lines=tuple(x for x in body.lines if x.order not in codes),
+        orders=tuple(x for x in body.orders if x.order not in codes),
+        reasons=tuple(x for x in body.reasons if x.order not in codes),
+    )
+    return placed, part
+
+
+@dataclass(frozen=True, slots=True)
 class _PlanRow:
     now_at: datetime
     horizon_end_at: datetime
     objective: dict[str, Any]
     shortages: list[dict[str, Any]]
     unplanned: list[dict[str, Any]]
+    tentative: dict[str, Any]
     log: dict[str, Any]
 
 
@@ -69,27 +107,33 @@ def load_body(conn: Connection, plan_id: int) -> PlanBody | None:
     """A plan whole, its lots and lines in order of line and start; None when there is no such plan."""
     with conn.cursor(row_factory=class_row(_PlanRow)) as cur:
         row = cur.execute(
-            "select now_at, horizon_end_at, objective, shortages, unplanned, log from plan where id = %(id)s",
+            """
+            select now_at, horizon_end_at, objective, shortages, unplanned, tentative, log from plan where id = %(id)s
+            """,
             {"id": plan_id},
         ).fetchone()
     if row is None:
         return None
+    part = _TENTATIVE.validate_python(row.tentative)
+    lots = [*load_lots(conn, plan_id), *part.lots]
+    lines = [*load_lines(conn, plan_id), *part.lines]
     return PlanBody(
         now_at=row.now_at,
         horizon_end_at=row.horizon_end_at,
         objective=row.objective,
-        lots=tuple(load_lots(conn, plan_id)),
-        lines=tuple(load_lines(conn, plan_id)),
-        orders=tuple(load_orders(conn, plan_id)),
-        reasons=tuple(load_reasons(conn, plan_id)),
+        lots=tuple(sorted(lots, key=lambda x: (x.line, x.start_at, x.lot_no))),
+        lines=tuple(sorted(lines, key=lambda x: (x.line, x.shift_day, x.start_at, x.sequence))),
+        orders=(*load_orders(conn, plan_id), *part.outcomes),
+        reasons=(*load_reasons(conn, plan_id), *part.reasons),
         shortages=tuple(row.shortages),
         unplanned=tuple(row.unplanned),
+        tentative=part.orders,
         log=row.log,
     )
 
 
 def load_lots(conn: Connection, plan_id: int) -> list[Lot]:
-    """A plan's lots by line and start."""
+    """A plan's lots by line and start, tentative orders' apart."""
     with conn.cursor(row_factory=class_row(Lot)) as cur:
         return cur.execute(
             """

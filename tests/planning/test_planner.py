@@ -18,6 +18,8 @@ from mes.actions.plan import publish, request_run, save_plan
 from mes.actions.record import Deed
 from mes.clock import Clock, mono, wall
 from mes.domain.plan import ChangeOrder, MoveLot, PinLot, RunReason
+from mes.domain.plan_diff import diff
+from mes.errors import ConflictError
 from mes.store.house import save_clock
 from mes.store.plan import load_run, published_id
 from mes.store.planned import load_body, load_lots
@@ -258,14 +260,40 @@ def test_a_promise_changes_nothing(planner):
     assert planner.rows("select count(*) from plan") == before
 
 
-def test_a_scenario_says_when_its_new_order_would_be_done(planner):
-    """A what-if with an order that is not there yet is a proposal about the others, and a date for that one."""
+def test_a_scenario_keeps_the_lots_of_its_new_order(planner):
+    """A what-if with an order nobody has placed yet has its date, and its lots in the plan and in what changes."""
     planner.site.order("1", "P1", 660, at(20))
-    planner.replan()
+    base = planner.replan().plan_id
     run = planner.plan(kind="scenario", changes=[ChangeOrder("?/1", item="P2", quantity=Decimal(60), due_at=at(20))])
     assert run.error is None
-    assert run.plan_id is not None
     assert [promise["order"] for promise in run.result["promises"]] == ["?/1"]
+    plan = load_body(planner.site.conn, run.plan_id)
+    assert [(one.order, one.item, one.quantity) for one in plan.tentative] == [("?/1", "P2", Decimal(60))]
+    assert sum(lot.quantity for lot in plan.lots if lot.order == "?/1") == 60
+    assert {row.order for row in plan.lines} == {"ERP1/1", "?/1"}
+    change = diff(load_body(planner.site.conn, base), plan)
+    assert [(move.order, move.from_line) for move in change.moves if move.order == "?/1"] == [("?/1", None)]
+    assert [one.completed_before for one in change.orders if one.order == "?/1"] == [None]
+
+
+def test_what_nobody_ordered_is_not_published(planner):
+    """A plan with a tentative order names it and says that it has to be placed first; without a date it is not late."""
+    planner.site.order("1", "P1", 660, at(20))
+    base = planner.replan().plan_id
+    run = planner.plan(kind="scenario", changes=[ChangeOrder("?/1", item="P2", quantity=Decimal(60))])
+    plan = load_body(planner.site.conn, run.plan_id)
+    assert [one.late_minutes for one in plan.orders if one.order == "?/1"] == [0]
+    with pytest.raises(ConflictError, match=r"Order \?/1 of this plan is not placed yet"):
+        publish(planner.site.conn, PLANNER, run.plan_id, base)
+    assert published_id(planner.site.conn) == base
+
+
+def test_an_order_is_not_tried_twice(planner):
+    """A what-if order with the name of one that is there is refused in a sentence."""
+    planner.site.order("1", "P1", 660, at(20))
+    planner.replan()
+    run = planner.plan(kind="scenario", changes=[ChangeOrder("ERP1/1", item="P2", quantity=Decimal(60))])
+    assert "ERP1/1 is placed already" in run.error
 
 
 @pytest.mark.parametrize(("stands", "from_minute", "to_minute"), [(40, 40, 50), (10, 0, 10)])

@@ -832,6 +832,7 @@ CREATE TABLE public.plan (
     objective jsonb NOT NULL,
     shortages jsonb NOT NULL,
     unplanned jsonb NOT NULL,
+    tentative jsonb DEFAULT '{}'::jsonb NOT NULL,
     log jsonb NOT NULL,
     created_at timestamp with time zone NOT NULL,
     published_at timestamp with time zone,

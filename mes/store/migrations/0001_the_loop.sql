@@ -324,6 +324,7 @@ create index on plan_run (id) where state in ('waiting', 'running');
 -- Wishes for a re-plan that come while one waits become that one's reasons.
 create unique index on plan_run ((true)) where state = 'waiting' and automatic;
 
+-- `tentative`: orders of a scenario that nobody has placed yet, with their lots, lines, ends and reasons.
 create table plan (
     id int8 generated always as identity primary key,
     run_id int8 references plan_run,
@@ -337,6 +338,7 @@ create table plan (
     objective jsonb not null,
     shortages jsonb not null,
     unplanned jsonb not null,
+    tentative jsonb not null default '{}',
     log jsonb not null,
     created_at timestamptz not null,
     published_at timestamptz,

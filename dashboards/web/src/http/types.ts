@@ -886,6 +886,7 @@ export interface PlanBody {
   reasons?: Array<mes__domain__plan__PlanReason>;
   shortages?: Array<Record<string, unknown>>;
   unplanned?: Array<Record<string, unknown>>;
+  tentative?: Array<Tentative>;
   log?: Record<string, unknown>;
 }
 
@@ -1306,6 +1307,13 @@ export interface StopReason {
   lines?: Array<string>;
   client_id?: string | null;
   note?: string;
+}
+
+export interface Tentative {
+  order: string;
+  item: string;
+  quantity: string;
+  due_at?: string | null;
 }
 
 export interface UnassignedLine {
