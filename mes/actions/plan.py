@@ -1,7 +1,9 @@
 """What may be done with plans: ask for one, save it, publish it, dispatch its jobs, lay it aside.
 
 A plan is published by compare-and-set: whoever publishes says which plan they saw published. Publishing turns the plan
-lines that start inside each line's dispatch window into jobs; `dispatch` does so again as the window moves.
+lines that start inside each line's dispatch window into jobs; `dispatch` does so again as the window moves. What the
+plan counts on of the lines' hours becomes part of the plant model with it; what it supposed of orders and receipts is
+the ERP's to say, and holds until the next plan.
 """
 
 from __future__ import annotations
@@ -12,10 +14,14 @@ from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
+from pydantic import TypeAdapter
+
+from mes.actions.plant import apply as apply_plant
 from mes.actions.plant import plant_at
 from mes.actions.record import Deed, Touch, record
+from mes.domain.calendar_change import with_changes
 from mes.domain.exchange import Event, plain
-from mes.domain.plan import Change, DayLine, PlanBody, RunKind, RunReason
+from mes.domain.plan import Change, ChangeCalendar, DayLine, MoveLot, PinLot, PlanBody, RunKind, RunReason
 from mes.domain.plan_diff import PlanDiff, diff, moved_lines
 from mes.domain.plant import Plant
 from mes.errors import ConflictError, InputError, NotFoundError, StaleError
@@ -26,6 +32,7 @@ from mes.store.pool import Connection
 
 DEBOUNCE_S = 2.0
 """Machine time an automatic wish waits for others, so that ten messages in a row make one plan."""
+_CHANGES: TypeAdapter[tuple[Change, ...]] = TypeAdapter(tuple[Change, ...])
 
 
 class PlanOvertakenError(StaleError):
@@ -61,9 +68,11 @@ def request_run(
     At most one automatic wish waits: a further one adds its reasons and changes to it. It waits `DEBOUNCE_S` unless
     `not_before` (plant time) says otherwise; `settling`: since the last one joined, so that a plant's first plan has
     all its orders. A person's newer edit takes the place of the older.
+    What a proposal named as base was made with holds for what is asked of it, too.
     Raises NotFoundError for a base plan that is not there, InputError for changes without one.
     """
     base = _base(conn, kind, base_plan_id, changes)
+    changes = (*_supposed(conn, base_plan_id), *changes)
     run_id = store.insert_run(
         conn,
         kind=kind,
@@ -100,6 +109,16 @@ def _base(conn: Connection, kind: RunKind, base_plan_id: int | None, changes: Se
     elif load_head(conn, base_plan_id) is None:
         raise NotFoundError(f"There is no plan {base_plan_id}")
     return base_plan_id
+
+
+def _supposed(conn: Connection, base_plan_id: int | None) -> Sequence[Change]:
+    """What a proposal that is gone on from was made with: without its overtime its lots would not fit."""
+    head = None if base_plan_id is None else load_head(conn, base_plan_id)
+    if head is None or head.state != "proposed" or head.run_id is None:
+        return ()
+    run = store.load_run(conn, head.run_id)
+    changes = () if run is None else _CHANGES.validate_python(run.changes)
+    return [change for change in changes if not isinstance(change, MoveLot | PinLot)]
 
 
 def _debounce(conn: Connection) -> timedelta:
@@ -154,7 +173,8 @@ def publish(conn: Connection, deed: Deed, plan_id: int, expected_current: int | 
 
     In one go: state, number, jobs, event, audit, touched. Raises PlanOvertakenError (a ConflictError with the diff)
     when another plan is published, NotFoundError, ConflictError for a plan that is no proposal or that makes an order
-    nobody has placed: its lots left out, the others would wait for nothing.
+    nobody has placed: its lots left out, the others would wait for nothing. Overtime and stops the plan was made with
+    become calendar exceptions, so that the next plan knows them, too.
     """
     current = store.lock_published(conn)
     head, body = load_head(conn, plan_id), load_body(conn, plan_id)
@@ -176,9 +196,20 @@ def publish(conn: Connection, deed: Deed, plan_id: int, expected_current: int | 
     version = store.publish_plan(
         conn, plan_id, at=deed.at, by=deed.by, moved_lines=() if change is None else moved_lines(change)
     )
+    _keep_hours(conn, deed, head)
     _tell(conn, deed, head, body, version=version, change=change)
     dispatch(conn, deed, plant_at(conn, deed.at), deed.at)
     return version
+
+
+def _keep_hours(conn: Connection, deed: Deed, head: PlanHead) -> None:
+    """Put what the plan supposed of the lines' hours into the plant model, as a version that may be taken back."""
+    run = None if head.run_id is None else store.load_run(conn, head.run_id)
+    changes = [] if run is None else _CHANGES.validate_python(run.changes)
+    hours = [change for change in changes if isinstance(change, ChangeCalendar) and change.to_at > deed.at]
+    if hours:
+        plant = plant_at(conn, deed.at)
+        apply_plant(conn, deed, with_changes(plant, hours))
 
 
 def _tell(

@@ -2,7 +2,8 @@
 
 A plant's shift times are local and whole minutes. `shift_windows(plant, line, from_at, to_at)` gives the shifts as
 instants; `open_intervals` what is left of them between breaks; `shift_at` the one an instant belongs to. The shift-day
-is the date on which a shift begins. At a DST gap or overlap the first reading holds, so durations are what really
+is the date on which a shift begins. An exception with times cuts into shifts like a break, or adds to the shift of its
+date that it lies nearest to. At a DST gap or overlap the first reading holds, so durations are what really
 passes. Shifts of a line never overlap: where two do on paper, the later one begins when the earlier one ends.
 
 Booking works with integers: microseconds since 1970 UTC. `stretches` is the same calendar in that form, over the plant
@@ -15,6 +16,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
 from functools import cached_property
+from itertools import pairwise
 from zoneinfo import ZoneInfo
 
 from mes.domain.plant import WEEKDAYS, CalendarException, Plant, Shift, minute_of_day
@@ -148,24 +150,69 @@ class Calendar:
     def _work_out(self, line: str, day: date) -> Iterable[ShiftWindow]:
         stands = self.plant.lines.get(line)
         shifts = [self.plant.shifts[code] for code in (stands.shifts if stands else ())]
+        windows = []
         for shift in sorted(shifts, key=lambda shift: minute_of_day(shift.starts_at)):
             if self._worked(line, shift, day):
-                start, end = self._span(day, minute_of_day(shift.starts_at), minute_of_day(shift.ends_at))
+                start, end = self._of_shift(day, shift)
                 if start < end:
-                    yield ShiftWindow(line, day, shift.code, start, end, tuple(self._breaks(shift, day, start, end)))
+                    windows.append(
+                        ShiftWindow(line, day, shift.code, start, end, tuple(self._breaks(shift, day, start, end)))
+                    )
+        for exception, span in self._spans.get(day, ()) if shifts else ():
+            if line in (exception.lines or (line,)):
+                windows = self._excepted(line, day, windows, exception, span)
+        return windows
+
+    def _of_shift(self, day: date, shift: Shift) -> Interval:
+        return self._span(day, minute_of_day(shift.starts_at), minute_of_day(shift.ends_at))
+
+    def _excepted(
+        self, line: str, day: date, windows: list[ShiftWindow], exception: CalendarException, span: Interval
+    ) -> list[ShiftWindow]:
+        """A day's windows without a span in which nobody works, or with one more in which somebody does."""
+        concerned = [window for window in windows if window.shift in (exception.shifts or (window.shift,))]
+        if not exception.opens:
+            return [_cut(window, span) if window in concerned else window for window in windows]
+        windows = [_added(window, _within(window, span)) if window in concerned else window for window in windows]
+        if exception.on != day:
+            return windows
+        concerned = [window for window in windows if window.shift in (exception.shifts or (window.shift,))]
+        if not concerned:
+            return [*windows, ShiftWindow(line, day, self._nearest(line, day, exception, span), *span)]
+        nearest = min(concerned, key=lambda window: _apart((window.from_at, window.to_at), span))
+        return [_added(window, span) if window is nearest else window for window in windows]
+
+    def _nearest(self, line: str, day: date, exception: CalendarException, span: Interval) -> str:
+        """The shift that work on a day without any belongs to."""
+        codes = [code for code in self.plant.lines[line].shifts if code in (exception.shifts or (code,))]
+        codes = codes or list(self.plant.lines[line].shifts)
+        return min(codes, key=lambda code: _apart(self._of_shift(day, self.plant.shifts[code]), span))
 
     def _worked(self, line: str, shift: Shift, day: date) -> bool:
         worked = WEEKDAYS[day.weekday()] in shift.days
         for exception in self._exceptions.get(day, ()):
             if line in (exception.lines or (line,)) and shift.code in (exception.shifts or (shift.code,)):
-                worked = exception.kind in {"workday", "overtime"}
+                worked = exception.opens
         return worked
 
     @cached_property
     def _exceptions(self) -> dict[date, list[CalendarException]]:
         found: dict[date, list[CalendarException]] = {}
         for exception in self.plant.calendar_exception:
-            found.setdefault(exception.on, []).append(exception)
+            if not exception.starts_at:
+                found.setdefault(exception.on, []).append(exception)
+        return found
+
+    @cached_property
+    def _spans(self) -> dict[date, list[tuple[CalendarException, Interval]]]:
+        """Exceptions with times by the days whose shifts they may reach: a night shift's begins the day before."""
+        found: dict[date, list[tuple[CalendarException, Interval]]] = {}
+        for exception in self.plant.calendar_exception:
+            if exception.starts_at:
+                first, last = minute_of_day(exception.starts_at), minute_of_day(exception.ends_at)
+                span = self._span(exception.on, first, last)
+                for days in (-1, 0, 1):
+                    found.setdefault(exception.on + timedelta(days), []).append((exception, span))
         return found
 
     def _breaks(self, shift: Shift, day: date, start: datetime, end: datetime) -> Iterable[Interval]:
@@ -188,6 +235,30 @@ class Calendar:
         """When clocks first read `minute` minutes after midnight of `day`."""
         midnight = datetime(day.year, day.month, day.day)  # noqa: DTZ001  the zone is put on the reading, not the midnight
         return (midnight + timedelta(minutes=minute)).replace(tzinfo=self.zone).astimezone(UTC)
+
+
+def _apart(one: Interval, other: Interval) -> timedelta:
+    """How much lies between two spans; nothing where they meet or overlap."""
+    return max(timedelta(0), one[0] - other[1], other[0] - one[1])
+
+
+def _within(window: ShiftWindow, span: Interval) -> Interval:
+    """The part of a span that lies in a window; its end is not after its start where none does."""
+    return max(window.from_at, span[0]), min(window.to_at, span[1])
+
+
+def _cut(window: ShiftWindow, span: Interval) -> ShiftWindow:
+    """A window with one more break."""
+    return replace(window, breaks=tuple(_merged(sorted([*window.breaks, _within(window, span)]))))
+
+
+def _added(window: ShiftWindow, span: Interval) -> ShiftWindow:
+    """A window in which a span more is worked, in its breaks, before it begins or after it ends."""
+    if span[0] >= span[1]:
+        return window
+    worked = _merged(sorted([*window.open, span]))
+    breaks = tuple((before[1], after[0]) for before, after in pairwise(worked))
+    return replace(window, from_at=worked[0][0], to_at=worked[-1][1], breaks=breaks)
 
 
 def _in_turn(windows: Iterable[ShiftWindow]) -> Iterable[ShiftWindow]:

@@ -7,14 +7,14 @@ A `Plant` is one version of the plant model, whole and frozen. It is the shape o
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import date
 from functools import cached_property
 from typing import Literal
 
 from mes.domain.andon import AndonRule
+from mes.domain.plant_faults import dangling, duplicates
 from mes.errors import Fault
 
 Weekday = Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"]
@@ -98,12 +98,27 @@ class Team:
 
 @dataclass(frozen=True, slots=True)
 class CalendarException:
-    """One date that differs: no work (`holiday`, `stop`) or work where there is none (`workday`, `overtime`)."""
+    """One date that differs: no work (`holiday`, `stop`) or work where there is none (`workday`, `overtime`).
+
+    With times only that part of it differs, over whatever holds for the whole date; times are local `HH:MM`.
+    """
 
     on: date
     kind: Literal["holiday", "workday", "overtime", "stop"]
     lines: tuple[str, ...] = ()
     shifts: tuple[str, ...] = ()
+    starts_at: str = ""
+    ends_at: str = ""
+
+    def __post_init__(self) -> None:
+        if bool(self.starts_at) != bool(self.ends_at):
+            raise ValueError("starts_at and ends_at go together")
+        for text in (self.starts_at, self.ends_at) if self.starts_at else ():
+            minute_of_day(text)
+
+    @property
+    def opens(self) -> bool:
+        return self.kind in {"workday", "overtime"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -398,68 +413,7 @@ class Plant:
 
     def faults(self) -> list[Fault]:
         """Everything wrong with the model as a whole; empty when it may be applied."""
-        return [*_duplicates(self), *_dangling(self), *_odd_tags(self), *_odd_lines(self)]
-
-
-def _duplicates(plant: Plant) -> Iterator[Fault]:
-    named: dict[str, Iterable[str]] = {
-        kind: (thing.code for thing in getattr(plant, kind))
-        for kind in ("shift", "team", "line", "location", "crew", "machine", "station", "resource", "reason", "source")
-    }
-    named["tag"] = (tag.address for tag in plant.tag)
-    for kind, codes in named.items():
-        listed = list(codes)
-        for code, times in Counter(listed).items():
-            if times > 1:
-                last = len(listed) - 1 - listed[::-1].index(code)
-                yield Fault(f"/{kind}/{last}", "duplicate", f"{kind} {code} is there {times} times")
-
-
-def _dangling(plant: Plant) -> Iterator[Fault]:
-    for kind, index, key, code, known in _references(plant):
-        if code and code not in known:
-            yield Fault(f"/{kind}/{index}/{key}", "unknown", f"there is no {_KIND_OF.get(key, key)} {code}")
-
-
-_KIND_OF = {
-    "counts_at": "station",
-    "shifts": "shift",
-    "lines": "line",
-    "pattern": "shift",
-    "size": "shift",
-    "parent": "reason",
-}
-
-
-def _references(plant: Plant) -> Iterator[tuple[str, int, str, str, Iterable[str]]]:
-    shifts, lines, locations = plant.shifts, plant.lines, {place.code for place in plant.location}
-    for i, line in enumerate(plant.line):
-        yield from (("line", i, "shifts", code, shifts) for code in line.shifts)
-        yield "line", i, "counts_at", line.counts_at, plant.stations
-        yield "line", i, "location", line.location, locations
-    for i, team in enumerate(plant.team):
-        yield from (("team", i, "lines", code, lines) for code in team.lines)
-        yield from (("team", i, "pattern", code, {*shifts, "-"}) for code in team.pattern)
-    for i, exception in enumerate(plant.calendar_exception):
-        yield from (("calendar_exception", i, "lines", code, lines) for code in exception.lines)
-        yield from (("calendar_exception", i, "shifts", code, shifts) for code in exception.shifts)
-    for i, crew in enumerate(plant.crew):
-        yield from (("crew", i, "lines", code, lines) for code in crew.lines)
-        yield from (("crew", i, "size", code, shifts) for code in crew.size)
-    for i, change in enumerate(plant.setup):
-        yield "setup", i, "line", change.line, lines
-    for i, machine in enumerate(plant.machine):
-        yield "machine", i, "line", machine.line, lines
-    for i, station in enumerate(plant.station):
-        yield "station", i, "line", station.line, lines
-        yield "station", i, "machine", station.machine, plant.machines
-    for i, rule in enumerate(plant.andon):
-        yield from (("andon", i, "lines", code, lines) for code in rule.lines)
-    for i, reason in enumerate(plant.reason):
-        yield "reason", i, "parent", reason.parent, plant.reasons
-    for i, tag in enumerate(plant.tag):
-        yield "tag", i, "machine", tag.machine, plant.machines
-        yield "tag", i, "source", tag.source, plant.sources
+        return [*duplicates(self), *dangling(self), *_odd_tags(self), *_odd_lines(self)]
 
 
 def _odd_tags(plant: Plant) -> Iterator[Fault]:

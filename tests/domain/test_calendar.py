@@ -187,3 +187,54 @@ def test_stretches_cover_time_exactly_once(zone, spans, pause, begin, days) -> N
     opened = sum(s.to_us - s.from_us for s in found if s.open)
     windows = open_intervals(made, "L", instant(start), instant(end))
     assert opened == sum(micros(b) - micros(a) for a, b in windows)
+
+
+def spans(line_plant: Plant, *days: int) -> list[tuple[datetime, datetime]]:
+    return open_intervals(
+        line_plant, "L", local(f"2026-01-{days[0]:02}T00:00"), local(f"2026-01-{days[-1] + 1:02}T00:00")
+    )
+
+
+def test_overtime_adds_to_the_shift_it_lies_nearest_to() -> None:
+    """Two hours after the day's shift, its break worked through, are of that shift; the gap between is a break."""
+    exceptions = (
+        CalendarException(date(2026, 1, 5), "overtime", ("L",), (), "20:00", "22:00"),
+        CalendarException(date(2026, 1, 6), "overtime", ("L",), (), "12:00", "13:00"),
+        CalendarException(date(2026, 1, 7), "overtime", ("L",), (), "05:00", "07:00"),
+        CalendarException(date(2026, 1, 7), "overtime", ("other",), (), "20:00", "22:00"),
+    )
+    worked = plant(DAY, calendar_exception=exceptions)
+    found = shift_windows(worked, "L", local("2026-01-05T00:00"), local("2026-01-08T00:00"))
+    assert [(window.shift_day.day, window.shift, hours(window)) for window in found] == [
+        (5, "D", 14),
+        (6, "D", 12),
+        (7, "D", 15),
+    ]
+    assert [len(window.breaks) for window in found] == [1, 0, 2]
+    assert spans(worked, 7)[:2] == [
+        (local("2026-01-07T05:00"), local("2026-01-07T07:00")),
+        (local("2026-01-07T08:00"), local("2026-01-07T12:00")),
+    ]
+
+
+def test_work_on_a_free_day_is_a_shift_of_its_own() -> None:
+    """Four hours on a Sunday belong to the shift that would be then."""
+    weekly = replace(DAY, days=("mon",))
+    exceptions = (CalendarException(date(2026, 1, 4), "overtime", (), (), "22:00", "02:00"),)
+    (window,) = shift_windows(
+        plant(weekly, replace(NIGHT, days=("mon",)), calendar_exception=exceptions),
+        "L",
+        local("2026-01-04T00:00"),
+        local("2026-01-05T03:00"),
+    )
+    assert (window.shift, window.shift_day, hours(window)) == ("N", date(2026, 1, 4), 4)
+
+
+def test_a_stop_of_some_hours_cuts_the_shifts_it_lies_in() -> None:
+    """From 07:00 to 09:00 it takes an hour of last night's shift and one of today's; a later exception undoes it."""
+    stop = CalendarException(date(2026, 1, 6), "stop", ("L",), (), "07:00", "09:00")
+    stopped = plant(DAY, NIGHT, calendar_exception=(stop,))
+    assert local("2026-01-06T07:00") in {end for _, end in spans(stopped, 5, 6)}
+    assert local("2026-01-06T09:00") in {start for start, _ in spans(stopped, 5, 6)}
+    undone = replace(stop, kind="overtime")
+    assert spans(plant(DAY, NIGHT, calendar_exception=(stop, undone)), 5, 6) == spans(plant(DAY, NIGHT), 5, 6)

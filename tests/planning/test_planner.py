@@ -13,77 +13,18 @@ from decimal import Decimal
 
 import pytest
 
-from mes.actions import plant as plants
 from mes.actions.plan import publish, request_run, save_plan
 from mes.actions.record import Deed
 from mes.clock import Clock, mono, wall
 from mes.domain.plan import ChangeOrder, MoveLot, PinLot, RunReason
-from mes.domain.plan_diff import diff
-from mes.errors import ConflictError
 from mes.store.house import save_clock
 from mes.store.plan import load_run, published_id
 from mes.store.planned import load_body, load_lots
-from mes.store.pool import open_pool
-from scheduler.child import Child, Outcome
-from scheduler.planner import BACKGROUND, INTERACTIVE, Desk
-from tests.planning.small_plant import NOW, PLANNER, at, body, line, lot, plant_of
+from scheduler.child import Outcome
+from tests.planning.small_plant import NOW, PLANNER, at, body, lot
 
 TRACKER = Deed("takt", NOW)
 WAIT_S = 60.0
-
-
-@pytest.fixture(scope="module")
-def warm():
-    """One solver process for all tests of this file."""
-    child = Child()
-    child.warm()
-    yield child
-    child.close()
-
-
-@pytest.fixture
-def pool(database_url):
-    with open_pool(database_url, name="test planner", size_max=4) as pool:
-        yield pool
-
-
-@pytest.fixture
-def planner(site, database_url, pool, warm):
-    """Asks for a run as `by`, has it answered at a desk, gives the run as it ended."""
-    save_clock(site.conn, Clock(NOW, wall(), 1))
-    site.conn.commit()
-    return Planner(site, Desk(database_url, pool, INTERACTIVE + BACKGROUND, child=warm))
-
-
-class Planner:
-    def __init__(self, site, desk):
-        self.site, self.desk = site, desk
-
-    def ask(self, deed=PLANNER, **wish):
-        if wish.get("automatic"):
-            wish.setdefault("not_before", NOW)
-        run_id = request_run(self.site.conn, deed, time_limit_s=0.3, **wish)
-        self.site.conn.commit()
-        return run_id
-
-    def plan(self, deed=PLANNER, **wish):
-        run_id = self.ask(deed, **wish)
-        assert self.desk.work_once()
-        self.site.conn.rollback()
-        return load_run(self.site.conn, run_id)
-
-    def replan(self, **wish):
-        run = self.plan(TRACKER, kind="replan", automatic=True, **wish)
-        assert run.error is None
-        return run
-
-    def rows(self, sql, *args):
-        return self.site.conn.execute(sql, args).fetchall()
-
-    def planning(self, planning, **more):
-        site = self.site
-        site.plant = plant_of(*(line(code, planning, **more) for code in ("L01", "L02")))
-        plants.apply(site.conn, PLANNER, site.plant)
 
 
 def test_the_first_plan_is_published_by_itself(planner):
@@ -245,55 +186,6 @@ def test_an_impossible_drag_is_refused_with_its_reason(planner):
     assert run.state == "failed"
     assert "/changes/0" in run.error
     assert planner.plan(kind="edit", changes=[PinLot(77)]).state == "failed"
-
-
-def test_a_promise_changes_nothing(planner):
-    """Asked when an order could be, the answer is a date; nothing is kept but the answer."""
-    planner.site.order("1", "P1", 660, at(20))
-    planner.replan()
-    before = planner.rows("select count(*) from plan")
-    run = planner.plan(kind="promise", changes=[ChangeOrder("?/1", item="P2", quantity=Decimal(60))])
-    (promise,) = run.result["promises"]
-    assert run.error is None
-    assert NOW.isoformat() < promise["completed_at"] <= at(20).isoformat()
-    assert run.plan_id is None
-    assert planner.rows("select count(*) from plan") == before
-
-
-def test_a_scenario_keeps_the_lots_of_its_new_order(planner):
-    """A what-if with an order nobody has placed yet has its date, and its lots in the plan and in what changes."""
-    planner.site.order("1", "P1", 660, at(20))
-    base = planner.replan().plan_id
-    run = planner.plan(kind="scenario", changes=[ChangeOrder("?/1", item="P2", quantity=Decimal(60), due_at=at(20))])
-    assert run.error is None
-    assert [promise["order"] for promise in run.result["promises"]] == ["?/1"]
-    plan = load_body(planner.site.conn, run.plan_id)
-    assert [(one.order, one.item, one.quantity) for one in plan.tentative] == [("?/1", "P2", Decimal(60))]
-    assert sum(lot.quantity for lot in plan.lots if lot.order == "?/1") == 60
-    assert {row.order for row in plan.lines} == {"ERP1/1", "?/1"}
-    change = diff(load_body(planner.site.conn, base), plan)
-    assert [(move.order, move.from_line) for move in change.moves if move.order == "?/1"] == [("?/1", None)]
-    assert [one.completed_before for one in change.orders if one.order == "?/1"] == [None]
-
-
-def test_what_nobody_ordered_is_not_published(planner):
-    """A plan with a tentative order names it and says that it has to be placed first; without a date it is not late."""
-    planner.site.order("1", "P1", 660, at(20))
-    base = planner.replan().plan_id
-    run = planner.plan(kind="scenario", changes=[ChangeOrder("?/1", item="P2", quantity=Decimal(60))])
-    plan = load_body(planner.site.conn, run.plan_id)
-    assert [one.late_minutes for one in plan.orders if one.order == "?/1"] == [0]
-    with pytest.raises(ConflictError, match=r"Order \?/1 of this plan is not placed yet"):
-        publish(planner.site.conn, PLANNER, run.plan_id, base)
-    assert published_id(planner.site.conn) == base
-
-
-def test_an_order_is_not_tried_twice(planner):
-    """A what-if order with the name of one that is there is refused in a sentence."""
-    planner.site.order("1", "P1", 660, at(20))
-    planner.replan()
-    run = planner.plan(kind="scenario", changes=[ChangeOrder("ERP1/1", item="P2", quantity=Decimal(60))])
-    assert "ERP1/1 is placed already" in run.error
 
 
 @pytest.mark.parametrize(("stands", "from_minute", "to_minute"), [(40, 40, 50), (10, 0, 10)])
