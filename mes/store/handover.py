@@ -134,6 +134,8 @@ def _stops(conn: Connection, calendar: Calendar, line: str, from_at: datetime, t
         """
         select micros(from_at), micros(coalesce(to_at, %(through_at)s)), reason from stop
         where scope = %(line)s and from_at < %(through_at)s and coalesce(to_at, 'infinity') > %(from_at)s
+          and from_at >= coalesce((
+              select max(from_at) from stop where scope = %(line)s and from_at <= %(from_at)s), '-infinity')
         """,
         {"line": line, "from_at": from_at, "through_at": through_at},
     ).fetchall()

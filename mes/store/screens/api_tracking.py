@@ -94,17 +94,25 @@ def list_spans(
     after: tuple[str, datetime] | None,
     limit: int,
 ) -> list[SpanLine]:
-    """Spans that overlap a stretch, by machine and start."""
+    """Spans that overlap a stretch, by machine and start. None of a machine overlap: the index finds the first."""
     after_machine, after_at = after or (None, None)
     with conn.cursor(row_factory=class_row(SpanLine)) as cur:
         return cur.execute(
             """
-            select machine, from_at, to_at, state, cause, stop_code, nullif(job_id, 0) as job_id,
-                   nullif(order_id, 0) as order_id, phase, shift_day, shift
-            from state_span
-            where machine = any(%(machines)s) and from_at < %(to_at)s and (to_at is null or to_at > %(from_at)s)
-              and (%(after_machine)s::text is null or (machine, from_at) > (%(after_machine)s, %(after_at)s))
-            order by machine, from_at limit %(limit)s
+            select s.machine, s.from_at, s.to_at, s.state, s.cause, s.stop_code, nullif(s.job_id, 0) as job_id,
+                   nullif(s.order_id, 0) as order_id, s.phase, s.shift_day, s.shift
+            from unnest(%(machines)s::text[]) as w (machine)
+            cross join lateral (
+                select max(from_at) as from_at from state_span
+                where machine = w.machine and from_at <= %(from_at)s) first
+            cross join lateral (
+                select * from state_span
+                where machine = w.machine and from_at >= coalesce(first.from_at, '-infinity') and from_at < %(to_at)s
+                  and (to_at is null or to_at > %(from_at)s)
+                  and (w.machine is distinct from %(after_machine)s or from_at > %(after_at)s)
+                order by from_at limit %(limit)s) s
+            where w.machine >= coalesce(%(after_machine)s, '')
+            order by w.machine, s.from_at limit %(limit)s
             """,
             {
                 "machines": list(machines),
@@ -131,23 +139,36 @@ def list_stops(
 ) -> list[StopLine]:
     """Stops that overlap a stretch, by scope and start. `lines`: only of these (None: all).
 
-    `unexplained`: only those nobody gave a reason, without micro stops.
+    `unexplained`: only those nobody gave a reason, without micro stops. The index leads from scope to scope, and in
+    each to the stop that lasts as the stretch begins: nothing older is read.
     """
     after_scope, after_at = after or (None, None)
     with conn.cursor(row_factory=class_row(StopLine)) as cur:
         return cur.execute(
             """
-            select scope, from_at, to_at, line, machine, root_machine, root_state, state, cause, stop_code, reason,
-                   reason_by, micro, loss_us / 1000000.0::float8 as loss_s, nullif(job_id, 0) as job_id, shift_day,
-                   shift
-            from stop
-            where from_at < %(to_at)s and (to_at is null or to_at > %(from_at)s)
-              and (%(scope)s::text is null or scope = %(scope)s)
-              and (%(line)s::text is null or line = %(line)s)
-              and (%(lines)s::text[] is null or line = any(%(lines)s))
-              and (not %(unexplained)s or (reason = '' and not micro))
-              and (%(after_scope)s::text is null or (scope, from_at) > (%(after_scope)s, %(after_at)s))
-            order by scope, from_at limit %(limit)s
+            with recursive scopes as (
+                select coalesce(%(scope)s, (select min(scope) from stop)) as scope
+                union all
+                select (select min(t.scope) from stop t where t.scope > s.scope) from scopes s
+                where s.scope is not null and %(scope)s::text is null
+            )
+            select s.scope, s.from_at, s.to_at, s.line, s.machine, s.root_machine, s.root_state, s.state, s.cause,
+                   s.stop_code, s.reason, s.reason_by, s.micro, s.loss_us / 1000000.0::float8 as loss_s,
+                   nullif(s.job_id, 0) as job_id, s.shift_day, s.shift
+            from scopes w
+            cross join lateral (
+                select max(from_at) as from_at from stop where scope = w.scope and from_at <= %(from_at)s) first
+            cross join lateral (
+                select * from stop
+                where scope = w.scope and from_at >= coalesce(first.from_at, '-infinity') and from_at < %(to_at)s
+                  and (to_at is null or to_at > %(from_at)s)
+                  and (%(line)s::text is null or line = %(line)s)
+                  and (%(lines)s::text[] is null or line = any(%(lines)s))
+                  and (not %(unexplained)s or (reason = '' and not micro))
+                  and (w.scope is distinct from %(after_scope)s or from_at > %(after_at)s)
+                order by from_at limit %(limit)s) s
+            where w.scope >= coalesce(%(after_scope)s, '')
+            order by w.scope, s.from_at limit %(limit)s
             """,
             {
                 "scope": scope,
