@@ -100,6 +100,8 @@ def create(settings: Settings) -> FastAPI:
     app.state.leaving = lambda: False
     for router in ROUTERS:
         app.router.routes.extend(router.routes)
+    if settings.demo:
+        app.router.routes.extend(_guide().routes)
     mount_screens(app)
     errors.install(app)
     app.add_middleware(Export, prefix=f"{PREFIX}/")
@@ -107,6 +109,13 @@ def create(settings: Settings) -> FastAPI:
     app.add_middleware(RawPath, prefix=f"{PREFIX}/")
     app.add_middleware(Headers, prefix=f"{PREFIX}/")
     return app
+
+
+def _guide() -> APIRouter:
+    """The demo's guide; a real plant does not even load it."""
+    from api.routes.demo import routes_of_demo
+
+    return routes_of_demo()
 
 
 def server(app: FastAPI, *, host: str, port: int) -> uvicorn.Server:

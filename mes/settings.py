@@ -92,6 +92,11 @@ class Settings(BaseSettings):
         return self.home / "log"
 
     @property
+    def doors_file(self) -> Path:
+        """Where `mes demo` writes at which addresses its simulators let things be done to them."""
+        return self.home / "doors.json"
+
+    @property
     def http_url(self) -> str:
         """The address people open, without a trailing slash."""
         host = "127.0.0.1" if self.http_host in {"0.0.0.0", "::"} else self.http_host

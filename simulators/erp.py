@@ -19,7 +19,7 @@ from zoneinfo import ZoneInfo
 
 from simulators.control import Control
 from simulators.instants import Anchor, from_iso, is_relative, resolve, to_datetime, to_iso
-from simulators.rest import Api, Body, Gone, Refused, part
+from simulators.rest import Api, Body, Gone, Locked, Refused, ends_when_locked, part
 
 TICK_S = 0.2
 PAGE_EVENTS_MAX = 500
@@ -106,6 +106,8 @@ class Erp:
     def _put(self, path: str, body: Body) -> None:
         try:
             self.api.put(path, body)
+        except Locked:
+            raise
         except Refused as refused:
             self._note({"refused": path, "status": refused.status, "problem": refused.problem})
             print(f"PUT {path} was refused: {refused}", flush=True)
@@ -144,6 +146,8 @@ class Erp:
         """What still lies at the dock of an item, as the floor knows it."""
         try:
             balances = list(self.api.pages("/balances", location=location, item=item))
+        except Locked:
+            raise
         except Refused:
             return Decimal(0)
         return sum((Decimal(row["on_hand"]) for row in balances if row["item"] == item), Decimal(0))
@@ -187,11 +191,16 @@ class Erp:
         """Serve until SIGTERM or SIGINT."""
         for name in (signal.SIGTERM, signal.SIGINT):
             signal.signal(name, lambda *_: self.stop())
-        self.serve(control_port)
+        ends_when_locked(lambda: self.serve(control_port))
 
     def serve(self, control_port: int) -> None:
         """Send everything, then live until told to stop; prints one JSON line when the door is open."""
-        doors = {("GET", "/steps"): self._list, ("POST", "/step"): self._step, ("POST", "/put"): self._ask}
+        doors = {
+            ("GET", "/steps"): self._list,
+            ("POST", "/step"): self._step,
+            ("POST", "/put"): self._ask,
+            ("POST", "/receive"): self._receive,
+        }
         control = Control(control_port, doors)
         print(json.dumps({"ready": "erp", "control": control.url}), flush=True)
         try:
@@ -228,6 +237,19 @@ class Erp:
             if not step.done:
                 self._take(step)
         return _step_said(step)
+
+    def _receive(self, body: Body) -> Body:
+        """Have a receipt arrive now, however late it was announced; once."""
+        number, line_no = body.get("number"), body.get("line_no", 1)
+        receipt = self.receipts.get((number, line_no))
+        if receipt is None:
+            known = ", ".join(f"{number} {line_no}" for number, line_no in self.receipts)
+            raise KeyError(f"no receipt {number} {line_no}; there is {known}")
+        with self._lock:
+            now = self.anchor.now()
+            if not receipt.done:
+                self._arrive(receipt, now)
+        return {"at": to_iso(now), "item": receipt.body["item"], "quantity": receipt.body["quantity"]}
 
     def _ask(self, body: Body) -> Body:
         """Put any document as this ERP."""

@@ -16,8 +16,8 @@ from pathlib import Path
 from typing import IO, Any, Self
 from zoneinfo import ZoneInfo
 
-from simulators.changes import Change, record
-from simulators.instants import from_iso, to_datetime, to_iso
+from simulators.changes import Change, Count, record
+from simulators.instants import MINUTE_MS, from_iso, to_datetime, to_iso
 
 Record = dict[str, Any]
 
@@ -44,6 +44,30 @@ class Journal:
         self.write([{"kind": "end", "at": to_iso(at)}])
         if self._file is not None:
             self._file.close()
+
+
+class Tally:
+    """Good and reject of each machine by minute, kept as they happen, so that totals are quickly told."""
+
+    def __init__(self, machines: Iterable[str]) -> None:
+        self._minutes: dict[str, Counter[tuple[int, str]]] = {machine: Counter() for machine in machines}
+
+    def add(self, changes: Iterable[Change]) -> None:
+        """Take in what happened."""
+        for change in changes:
+            if isinstance(change, Count):
+                minutes = self._minutes[change.machine]
+                minutes[change.at // MINUTE_MS, "good"] += change.good
+                minutes[change.at // MINUTE_MS, "reject"] += change.reject
+
+    def totals(self, until: int) -> dict[str, list[int]]:
+        """Good and reject of each machine in the minutes that were over at `until`."""
+        last = until // MINUTE_MS
+        return {
+            machine: [sum(n for (minute, name), n in minutes.items() if name == kind and minute < last)
+                      for kind in ("good", "reject")]
+            for machine, minutes in self._minutes.items()
+        }  # fmt: skip
 
 
 def read(paths: Iterable[Path]) -> Iterator[Record]:

@@ -20,8 +20,8 @@ from typing import Any
 
 from simulators.changes import Change, Power, record
 from simulators.control import Control
-from simulators.instants import Anchor, to_iso
-from simulators.journal import Journal
+from simulators.instants import MINUTE_MS, Anchor, from_iso, to_iso
+from simulators.journal import Journal, Tally
 from simulators.mqtt import MqttGateway
 from simulators.opcua import OpcuaServer
 from simulators.plantfile import Plant, Source
@@ -93,6 +93,7 @@ class Machines:
         self.truth = Truth(self.plant, world, options.seed, options.anchor.plant_ms)
         self.wires = wires_of(self.plant, options.anchor.now)
         self.journal = Journal(options.truth)
+        self.tally = Tally(self.truth.machines)
         self._translator = Translator(self.plant)
         self._source_of = {(tag.machine, tag.signal): tag.source for tag in self.plant.tags}
         self._current: dict[tuple[str, str], Published] = {}
@@ -137,6 +138,7 @@ class Machines:
         }
         self.journal.write([begin])
         self.journal.tell(self.truth.initial)
+        self.tally.add(self.truth.initial)
         for code, shown in counters.items():
             self._remember(Published(at, code, signal_, value) for signal_, value in shown.items())
             self._remember(Published(at, code, name, "") for name in ("stop_code", "order"))
@@ -155,6 +157,7 @@ class Machines:
     async def _tell(self, changes: list[Change]) -> None:
         """Log changes, then say them, each device server what is its own, in order."""
         self.journal.tell(changes)
+        self.tally.add(changes)
         batches: dict[str, list[Published]] = {}
         for change in changes:
             if isinstance(change, Power):
@@ -194,8 +197,12 @@ class Machines:
 
             return handle
 
+        def count(body: dict[str, Any]) -> dict[str, Any]:
+            return asyncio.run_coroutine_threadsafe(self._count(body), loop).result(COMMAND_WAIT_S)
+
         return {
             ("GET", "/now"): lambda _: self.now(),
+            ("GET", "/truth"): count,
             **{("POST", path): door(do) for path, do in DEEDS.items()},
         }
 
@@ -207,6 +214,15 @@ class Machines:
             await self._tell(changes)
         self._nudge.set()
         return {"at": to_iso(at), "changes": [record(change) for change in changes if change.at == at]}
+
+    async def _count(self, body: dict[str, Any]) -> dict[str, Any]:
+        """Good and reject of each machine in the whole minutes before `until`, which is not in the future."""
+        now = self.anchor.now()
+        until = min(from_iso(body["until"]), now) if "until" in body else now
+        async with self._busy:
+            await self._tell(self.truth.advance(now))
+        self._nudge.set()
+        return {"until": to_iso(until // MINUTE_MS * MINUTE_MS), "machines": self.tally.totals(until)}
 
     def now(self) -> dict[str, Any]:
         """Plant time; of each machine its state, code, order, pieces made and counters shown; stock at the lines."""

@@ -23,7 +23,7 @@ from simulators.handwork import Handwork, Terminal
 from simulators.instants import Anchor, to_iso
 from simulators.lead import OPEN_STATES, Habits, Lead
 from simulators.plantfile import Plant
-from simulators.rest import Api, Body, Gone, Refused
+from simulators.rest import Api, Body, Gone, Locked, Refused, ends_when_locked
 from simulators.world import World
 
 TICK_S = 0.1
@@ -117,6 +117,8 @@ class People:
         self._next[name] = now + seconds
         try:
             deed()
+        except Locked:
+            raise
         except Refused as refused:
             print(f"{name}: refused: {refused}", flush=True)
         except httpx.HTTPError as error:
@@ -132,9 +134,13 @@ class People:
         """Live until told to stop; then let the terminals send what they hold."""
         for name in (signal.SIGTERM, signal.SIGINT):
             signal.signal(name, lambda *_: self.stop())
+        ends_when_locked(self._live)
+
+    def _live(self) -> None:
         control = Control(self.options.control_port, {("GET", "/now"): self._said})
         print(json.dumps({"ready": "people", "control": control.url}), flush=True)
         try:
+            self._require_key()
             while not self._stop.wait(TICK_S):
                 self.tick()
         except Gone:
@@ -142,6 +148,10 @@ class People:
         finally:
             control.close()
             self.close()
+
+    def _require_key(self) -> None:
+        """Ask something harmless: a key that is not known is better heard of at once than at each scan."""
+        self.api.get("/jobs", limit=1)
 
     def close(self) -> None:
         """End the log, let the terminals send what they hold, close the connections."""

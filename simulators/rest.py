@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 from urllib.parse import quote
 
@@ -20,6 +20,7 @@ import httpx
 BACK_OFF_S_MIN = 0.1
 BACK_OFF_S_MAX = 3.0
 TIMEOUT_S = 20.0
+NO_KEY = 401
 PATIENT_STATUSES = {429, 500, 502, 503, 504}
 FAILURES_MAX = 5
 
@@ -35,6 +36,10 @@ class Refused(Exception):
         )
         self.status = status
         self.problem = problem
+
+
+class Locked(Refused):
+    """The API does not know our key: whatever is asked will be refused, so the program had better end."""
 
 
 class Gone(Exception):
@@ -93,7 +98,8 @@ class Api:
                     return _json(reply)
                 failures += reply.status_code == 500
                 if reply.status_code not in PATIENT_STATUSES or failures >= FAILURES_MAX:
-                    raise Refused(reply.status_code, _json(reply))
+                    refusal = Locked if reply.status_code == NO_KEY else Refused
+                    raise refusal(reply.status_code, _json(reply))
                 self._say(f"the API answers {reply.status_code} to {method} {path}")
             time.sleep(wait_s)
             wait_s = min(wait_s * 2, BACK_OFF_S_MAX)
@@ -112,6 +118,14 @@ def _json(reply: httpx.Response) -> Body:
     except ValueError:
         return {"detail": reply.text[:200]}
     return body if isinstance(body, dict) else {"items": body}
+
+
+def ends_when_locked(run: Callable[[], None]) -> None:
+    """Run a program; when the API does not know its key, end it with one sentence instead of a traceback."""
+    try:
+        run()
+    except Locked as locked:
+        sys.exit(f"The API does not know this key ({locked}). Give another one with --key.")
 
 
 def part(code: str) -> str:

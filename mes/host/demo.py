@@ -26,10 +26,11 @@ from mes import clock
 from mes.clock import Clock
 from mes.domain.access import GRANTS
 from mes.errors import SetupError
-from mes.host import processes, timescale
-from mes.host.files import make_folder
+from mes.host import mosquitto, processes, timescale
+from mes.host.files import make_folder, write_whole
+from mes.host.mishaps import Kill, mishap_door
 from mes.host.processes import Say
-from mes.host.supervisor import Program
+from mes.host.supervisor import Program, Supervisor
 from mes.host.up import Prepared, run
 from mes.settings import Settings
 
@@ -38,6 +39,8 @@ MONDAY = datetime(2026, 1, 5, 0, 0, tzinfo=UTC)
 LEAD_S = 15.0
 """What starting everything and a first plan take, in machine time: nothing of the shift goes unheard."""
 SOURCES = Path(__file__).parents[2] / "simulators" / "demo"
+DOORS = ("machines", "erp", "host")
+"""Whoever lets something be done to it: the simulators, and this process."""
 ERP_FILE = SOURCES / "erp.json"
 WORLD_FILE = SOURCES / "world.toml"
 
@@ -68,28 +71,48 @@ class Demo:
         lead = timedelta(seconds=round(self.lead_s * self.speed))
         anchor = Clock(plant_at=MONDAY - lead, wall_at=clock.wall(), speed=self.speed)
         keys = furnish(here.database_url, plant, anchor)
-        return Prepared(here, self.simulators(here, plant, anchor, keys))
+        ports = {name: processes.free_port() for name in DOORS}
+        addresses = {name: f"http://127.0.0.1:{port}" for name, port in ports.items()}
+        write_whole(here.doors_file, json.dumps(addresses), mode=0o600)
+        return Prepared(
+            here,
+            self.simulators(here, plant, anchor, keys, ports),
+            beside=lambda supervisor: mishap_door(ports["host"], _kills(here, supervisor)),
+        )
 
-    def simulators(self, here: Settings, plant: Path, anchor: Clock, keys: Mapping[str, str]) -> list[Program]:
+    def simulators(
+        self, here: Settings, plant: Path, anchor: Clock, keys: Mapping[str, str], ports: Mapping[str, int]
+    ) -> list[Program]:
         """The simulated machines, ERP and people as programs; the only place that knows their command line."""
-        door = processes.free_port()
         time = (
             "--plant-at", anchor.plant_at.isoformat(), "--wall-at", anchor.wall_at.isoformat(),
             "--speed", str(anchor.speed), "--plant", str(plant),
         )  # fmt: skip
         world = ("--world", str(WORLD_FILE), "--seed", str(self.seed))
-        machines = ("machines", "--truth", str(here.home / "truth-machines.jsonl"), "--control-port", str(door))
+        machines = (
+            "machines", "--truth", str(here.home / "truth-machines.jsonl"), "--control-port", str(ports["machines"]),
+        )  # fmt: skip
         people = (
-            "people", "--truth", str(here.home / "truth-people.jsonl"), "--machines", f"http://127.0.0.1:{door}",
+            "people", "--truth", str(here.home / "truth-people.jsonl"),
+            "--machines", f"http://127.0.0.1:{ports['machines']}",
             "--publish" if self.planning == "automatic" else "--no-publish",
         )  # fmt: skip
-        erp = ("erp", "--documents", str(ERP_FILE), "--log", str(here.home / "erp-heard.jsonl"))
+        erp = (
+            "erp", "--documents", str(ERP_FILE), "--log", str(here.home / "erp-heard.jsonl"),
+            "--control-port", str(ports["erp"]),
+        )  # fmt: skip
         api = ("--api", here.http_url)
         return [
             _simulator((*machines, *world, *time)),
             _simulator((*erp, *api, *time), SIM_ERP_KEY=keys["erp"]),
             _simulator((*people, *api, *world, *time), SIM_PEOPLE_KEY=keys["people"]),
         ]
+
+
+def _kills(here: Settings, supervisor: Supervisor) -> dict[str, Kill]:
+    """What the guide may end, to show that nothing is lost by it."""
+    broker = mosquitto.broker_of(here)
+    return {"collect": lambda: supervisor.kill("collect"), "broker": lambda: mosquitto.kill(broker)}
 
 
 def _simulator(words: Sequence[str], **environment: str) -> Program:

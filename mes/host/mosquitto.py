@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 import signal
 import time
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -23,6 +24,7 @@ from mes.settings import Settings
 START_WAIT_S = 30
 STOP_WAIT_S = 10
 STARTS_AT_MOST = 4
+AGAIN_AFTER_S = 10
 
 MOSQUITTO = debian.Recipe(
     name="mosquitto",
@@ -80,6 +82,38 @@ def start(broker: Broker, say: Say = silent, *, leash: bool) -> bool:
         say("Starting the MQTT broker")
         _start(broker, leash=leash)
         return True
+
+
+def kill(broker: Broker) -> int | None:
+    """End it as a crash would; its pid, None when it does not run."""
+    pid = running_pid(broker)
+    if pid is not None:
+        with suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL)
+    return pid
+
+
+@dataclass(slots=True)
+class Keeper:
+    """Starts our broker again when it has fallen: `look` a few times a second.
+
+    It comes back at the port it had, so that clients find it; when it does not start, it is tried again later.
+    """
+
+    broker: Broker
+    say: Say = silent
+    _not_before: float = 0.0
+
+    def look(self) -> None:
+        """See whether it runs."""
+        if running_pid(self.broker) is not None or mono() < self._not_before:
+            return
+        self._not_before = mono() + AGAIN_AFTER_S
+        self.say(f"The MQTT broker has fallen and is started again (its log: {self.broker.log})")
+        try:
+            start(self.broker, leash=True)
+        except SetupError as error:
+            self.say(str(error))
 
 
 def stop(broker: Broker) -> bool:

@@ -16,6 +16,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 
 from mes.clock import mono
@@ -191,6 +192,25 @@ def answers(port: int, host: str = "127.0.0.1") -> bool:
             return True
     except OSError:
         return False
+
+
+LISTENING = "0A"
+
+
+def listens(pid: int, port: int) -> bool:
+    """Whether it is this process of ours that listens at a TCP port of this machine, and not somebody else."""
+    sockets: set[str] = set()
+    for table in ("/proc/net/tcp", "/proc/net/tcp6"):
+        with suppress(FileNotFoundError):
+            for row in Path(table).read_text().splitlines()[1:]:
+                _, local, _, state, *rest = row.split()
+                if state == LISTENING and int(local.rpartition(":")[2], 16) == port:
+                    sockets.add(f"socket:[{rest[5]}]")
+    found = False
+    for handle in Path(f"/proc/{pid}/fd").glob("*"):
+        with suppress(OSError):
+            found = found or os.readlink(handle) in sockets
+    return found
 
 
 def last_lines(log: Path, since: int, count: int = 3) -> str:

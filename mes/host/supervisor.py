@@ -100,6 +100,14 @@ class Supervisor:
         """The children that run now."""
         return {name: child.pid for name, child in self._children.items() if processes.alive(child.pid)}
 
+    def kill(self, name: str) -> int | None:
+        """End a child as a crash would, to be found fallen at the next look; its pid, None when it does not run."""
+        pid = self.pids().get(name)
+        if pid is not None:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+        return pid
+
     def look(self) -> None:
         """See who fell, start again who is due, keep the logs short."""
         for child in self._children.values():

@@ -13,7 +13,7 @@ import signal
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
@@ -37,11 +37,15 @@ LOOK_EVERY_S = 0.25
 
 @dataclass(frozen=True, slots=True)
 class Prepared:
-    """What is ready to run: the settings the programs get, further programs, and the page to open first."""
+    """What is ready to run: the settings the programs get, further programs, and the page to open first.
+
+    `beside` is what runs in this very process as long as the programs do.
+    """
 
     settings: Settings
     programs: Sequence[Program] = ()
     page: str = ""
+    beside: Callable[[Supervisor], AbstractContextManager[None]] = lambda _: nullcontext()
 
 
 Prepare = Callable[[Settings, Say], Prepared]
@@ -53,8 +57,9 @@ def mes_program(name: str, *words: str) -> Program:
     return Program(name, (sys.executable, "-m", "mes", *(words or (name,))))
 
 
+SERVE = "serve"
 PROGRAMS = (
-    mes_program("serve"),
+    mes_program(SERVE),
     mes_program("track"),
     mes_program("plan", "plan", "serve"),
     mes_program("work"),
@@ -98,13 +103,14 @@ def run(settings: Settings, say: Say, *, prepare: Prepare = prepare_plant, home:
             with (
                 announced(settings.home, here),
                 Supervisor(here.log_dir, {**os.environ, **here.environment()}, say) as supervisor,
+                prepared.beside(supervisor),
             ):
                 for program in (*PROGRAMS, *prepared.programs):
                     supervisor.start(program)
                 say("Waiting until everything answers")
                 wait_ready(here, supervisor)
                 say(f"Takt is ready: {here.http_url}{prepared.page}  (Ctrl-C stops it)")
-                _watch(supervisor, say)
+                _watch(supervisor, None if settings.mqtt_url else mosquitto.Keeper(mosquitto.broker_of(here), say), say)
 
 
 @contextmanager
@@ -137,13 +143,13 @@ def _needed(given_url: str, recipe: debian.Recipe) -> list[debian.Recipe]:
 
 
 def wait_ready(settings: Settings, supervisor: Supervisor, *, within_s: float = READY_WAIT_S) -> None:
-    """Until `/health/ready` answers 200; `SetupError` naming who keeps falling or what is not ready."""
+    """Until our own `serve` answers `/health/ready` with 200; `SetupError` naming who falls or what is not ready."""
     deadline = mono() + within_s
     missing = "nothing answers"
     while mono() < deadline:
         supervisor.look()
         _require_standing(supervisor)
-        ready, missing = _ask_ready(settings)
+        ready, missing = _ask_ready(settings, supervisor.pids().get(SERVE))
         if ready:
             return
         time.sleep(LOOK_EVERY_S)
@@ -152,7 +158,10 @@ def wait_ready(settings: Settings, supervisor: Supervisor, *, within_s: float = 
     )
 
 
-def _ask_ready(settings: Settings) -> tuple[bool, str]:
+def _ask_ready(settings: Settings, serving: int | None) -> tuple[bool, str]:
+    """Another program that took our port meanwhile is not believed, whatever it answers."""
+    if serving is None or not processes.listens(serving, settings.http_port):
+        return False, f"{SERVE} does not listen at port {settings.http_port} yet"
     try:
         answer = httpx.get(f"{settings.http_url}/health/ready", timeout=5, trust_env=False)
     except httpx.HTTPError as error:
@@ -169,10 +178,12 @@ def _require_standing(supervisor: Supervisor) -> None:
             )
 
 
-def _watch(supervisor: Supervisor, say: Say) -> None:
+def _watch(supervisor: Supervisor, keeper: mosquitto.Keeper | None, say: Say) -> None:
     try:
         while True:
             supervisor.look()
+            if keeper is not None:
+                keeper.look()
             time.sleep(LOOK_EVERY_S)
     except KeyboardInterrupt:
         say("Stopping")

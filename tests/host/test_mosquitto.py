@@ -102,6 +102,26 @@ def test_starts_again_after_kill_9_at_the_same_address(broker: mosquitto.Broker)
     assert mosquitto.url(broker) == address
 
 
+def test_a_fallen_broker_is_started_again(broker: mosquitto.Broker) -> None:
+    """Killed, it is found fallen at the next look, said once, and answers again where it did before."""
+    said: list[str] = []
+    keeper = mosquitto.Keeper(broker, said.append)
+    mosquitto.start(broker, leash=True)
+    address = mosquitto.url(broker)
+    keeper.look()
+    assert said == []
+    killed = mosquitto.kill(broker)
+    assert killed is not None
+    assert processes.wait_gone(killed, SECONDS_AT_MOST)
+    assert mosquitto.kill(broker) is None
+    keeper.look()
+    keeper.look()
+    assert [line.split(" (")[0] for line in said] == ["The MQTT broker has fallen and is started again"]
+    assert (mosquitto.running_pid(broker) or killed) != killed
+    assert mosquitto.url(broker) == address
+    assert processes.answers(urlsplit(address).port or 0)
+
+
 def test_an_old_pid_that_is_somebody_else_is_not_taken_for_the_broker(broker: mosquitto.Broker) -> None:
     """After a reboot the number in the pid file may be anybody's."""
     broker.folder.mkdir(parents=True)

@@ -4,10 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+import time
 from pathlib import Path
 
 import pytest
@@ -24,23 +21,21 @@ def _settings(tmp_path: Path, **given: object) -> Settings:
     return Settings(home=tmp_path, http_port=processes.free_port()).model_copy(update=given)
 
 
-@contextmanager
-def _health(port: int, status: int, text: str) -> Iterator[None]:
-    class Answer(BaseHTTPRequestHandler):
-        def do_GET(self) -> None:
-            self.send_response(status)
-            self.end_headers()
-            self.wfile.write(text.encode())
+_SERVER = """
+import sys
+from http.server import BaseHTTPRequestHandler, HTTPServer
+class Answer(BaseHTTPRequestHandler):
+    def do_GET(self):
+        self.send_response(int(sys.argv[2]))
+        self.end_headers()
+        self.wfile.write(sys.argv[3].encode())
+HTTPServer(("127.0.0.1", int(sys.argv[1])), Answer).serve_forever()
+"""
 
-        def log_message(self, *_: object) -> None:
-            """Keep still."""
 
-    with ThreadingHTTPServer(("127.0.0.1", port), Answer) as server:
-        thread = threading.Thread(target=server.serve_forever, args=(0.05,))
-        thread.start()
-        yield
-        server.shutdown()
-        thread.join()
+def _serving(name: str, port: int, status: int, text: str) -> Program:
+    """A program that answers so to whatever it is asked."""
+    return Program(name, (sys.executable, "-c", _SERVER, str(port), str(status), text))
 
 
 def test_the_first_start_leads_to_the_administrators_password(tmp_path: Path, database_url: str) -> None:
@@ -55,20 +50,37 @@ def test_the_first_start_leads_to_the_administrators_password(tmp_path: Path, da
 def test_ready_is_when_the_api_says_so(tmp_path: Path) -> None:
     """`/health/ready` answering 200 ends the waiting."""
     settings = _settings(tmp_path)
-    with Supervisor(tmp_path, os.environ) as children, _health(settings.http_port, 200, "ok"):
-        up.wait_ready(settings, children, within_s=30)
+    with Supervisor(tmp_path, os.environ) as children:
+        children.start(_serving(up.SERVE, settings.http_port, 200, "ok"))
+        up.wait_ready(settings, children, within_s=60)
 
 
 def test_what_is_not_ready_is_named(tmp_path: Path) -> None:
     """After the patience is over, the sentence holds what the api said is missing."""
     settings = _settings(tmp_path)
-    with (
-        Supervisor(tmp_path, os.environ) as children,
-        _health(settings.http_port, 503, '{"failing": ["tracker"]}'),
-        pytest.raises(SetupError, match=r"tracker") as caught,
-    ):
-        up.wait_ready(settings, children, within_s=0.5)
+    with Supervisor(tmp_path, os.environ) as children:
+        serving = children.start(_serving(up.SERVE, settings.http_port, 503, '{"failing": ["tracker"]}'))
+        deadline = time.monotonic() + 60
+        while not processes.listens(serving, settings.http_port):
+            assert time.monotonic() < deadline
+            time.sleep(0.05)
+        with pytest.raises(SetupError, match=r"tracker") as caught:
+            up.wait_ready(settings, children, within_s=0.5)
     assert str(settings.log_dir) in caught.value.remedy
+
+
+def test_a_stranger_at_our_port_is_not_believed(tmp_path: Path) -> None:
+    """Another program that took the port meanwhile may answer 200: it is not our api."""
+    settings = _settings(tmp_path)
+    with Supervisor(tmp_path, os.environ) as children:
+        stranger = children.start(_serving("stranger", settings.http_port, 200, "ok"))
+        children.start(Program(up.SERVE, (sys.executable, "-c", "import time; time.sleep(600)")))
+        deadline = time.monotonic() + 60
+        while not processes.listens(stranger, settings.http_port):
+            assert time.monotonic() < deadline
+            time.sleep(0.05)
+        with pytest.raises(SetupError, match=r"serve does not listen at port \d+ yet"):
+            up.wait_ready(settings, children, within_s=0.5)
 
 
 def test_a_program_that_cannot_run_is_named_with_its_last_word(tmp_path: Path) -> None:

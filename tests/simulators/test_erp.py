@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -76,6 +78,31 @@ def test_goods_arrive_at_the_dock(erp: Erp, site: Site) -> None:
     assert [int(row[0]) for row in rows] == [200]
     kept = site.query("select quantity from expected_receipt where number = 'PO-7001'")
     assert [int(row[0]) for row in kept] == [0]
+
+
+def test_the_door_lets_a_lorry_come(erp: Erp, site: Site, tmp_path: Path) -> None:
+    """A receipt arrives when the tour says so, once; one that nobody announced is named with those there are."""
+    erp.load()
+    for _ in range(2):
+        told = erp._receive({"number": "PO-7001", "line_no": 1})
+        assert (told["item"], told["quantity"]) == ("CMP-12", "200")
+    assert noted(tmp_path, "arrived") == ["PO-7001"]
+    kept = site.query("select quantity::int from expected_receipt where number = 'PO-7001'")
+    assert [row[0] for row in kept] == [0]
+    with pytest.raises(KeyError, match=r"no receipt PO-1 1; there is PO-7001 1"):
+        erp._receive({"number": "PO-1"})
+
+
+@pytest.mark.parametrize("program", ["erp", "people"])
+def test_an_unknown_key_ends_a_program_with_a_sentence(site: Site, program: str) -> None:
+    """No traceback: what is wrong, and what to give instead."""
+    ended = subprocess.run(
+        [sys.executable, "-m", "simulators", program, "--api", site.url, "--key", "wrong"],
+        capture_output=True, text=True, timeout=120, check=False,
+    )  # fmt: skip
+    assert ended.returncode == 1
+    assert ended.stderr.splitlines()[-1].startswith("The API does not know this key (401")
+    assert "Traceback" not in ended.stderr
 
 
 def test_the_door_takes_a_step_at_once(site: Site, tmp_path: Path) -> None:

@@ -69,3 +69,13 @@ def test_a_summary_for_people(tmp_path: Path) -> None:
     text = list(journal.as_text(journal.Summary.of(journal.read([log(tmp_path / "log")]))))
     assert text[1] == "M1: good 8, reject 1; running 780.0 min, fault 60.0 min, stopped 0.0 min"
     assert text[2] == "    from 2026-01-05 08:00: good 3, reject 1"
+
+
+def test_a_tally_knows_whole_minutes() -> None:
+    """Good and reject of each machine in the minutes that were over; a machine that made nothing is there too."""
+    tally = journal.Tally(["M1", "M2"])
+    tally.add([State(AT, "M1", "running"), Count(AT + 59_999, "M1", 2, 1, "A"), Count(AT + 60_000, "M1", 4, 0, "A")])
+    tally.add([Count(AT + 61_000, "M1", 1, 0, "A")])
+    assert tally.totals(AT + 59_000) == {"M1": [0, 0], "M2": [0, 0]}
+    assert tally.totals(AT + 60_000) == tally.totals(AT + 119_999) == {"M1": [2, 1], "M2": [0, 0]}
+    assert tally.totals(AT + 120_000) == {"M1": [7, 1], "M2": [0, 0]}

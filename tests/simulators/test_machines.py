@@ -188,6 +188,16 @@ def shared_program(tmp_path_factory: pytest.TempPathFactory, mqtt_url: str) -> I
     running.end()
 
 
+def test_the_door_tells_the_truth(program: Program) -> None:
+    """What it says was made until a minute is what the truth log adds up to."""
+    program.do("/count", machine="L03-M1", n=7)
+    said = httpx.get(f"{program.control}/truth", trust_env=False).json()
+    told = journal.Summary.of(journal.read([program.log]), until=from_iso(said["until"])).stations
+    made = {code: [one.good.total(), one.reject.total()] for code, one in told.items()}
+    assert said["until"].endswith(":00.000Z")
+    assert {code: made.get(code, [0, 0]) for code in said["machines"]} == said["machines"]
+
+
 def test_a_killed_program_has_told_all_it_did(program: Program) -> None:
     """After kill -9 the truth log holds everything that was said on the wire."""
     wait(lambda: program.now()["machines"]["L04-M3"]["good"] >= 5)
