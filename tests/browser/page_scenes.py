@@ -23,7 +23,7 @@ from tests.browser import scenes
 from tests.browser.scenes import HOUR_MS, MINUTE_MS, NOW_MS, SHIFT_FROM_MS, SITE
 
 SESSION = {
-    "by": "person:demo", "name": "demo", "roles": ["planner", "line_lead"], "lines": None, "demo": True, "lang": "",
+    "by": "person:demo", "name": "demo", "roles": ["planner", "line_lead"], "lines": None, "demo": False, "lang": "",
     "permissions": ["tracking:read", "plans:read", "material:read", "orders:read", "jobs:run", "jobs:confirm",
                     "entries:write", "sources:read", "andon:raise", "andon:answer", "plant:read"],
 }  # fmt: skip
