@@ -101,10 +101,11 @@ def test_the_bar_stays_as_it_was_left(look: Look, tours: Tours) -> None:
 
 
 def test_kiosks_and_paper_show_no_guide(look: Look, tours: Tours) -> None:
-    """A television's playlist and a printed page are without it."""
-    page = look("/kiosk?pages=/wall", size=SIZES["tv"])
-    page.wait_for_load_state("networkidle")
-    expect(page.locator(".guide")).to_have_count(0)
+    """A television's playlist, a terminal and a printed page are without it."""
+    for path in ("/kiosk?pages=/wall", "/station/L05-S1"):
+        page = look(path, size=SIZES["tv"])
+        page.wait_for_load_state("networkidle")
+        expect(page.locator(".guide")).to_have_count(0)
     page = look("/shift")
     expect(page.locator(".guide")).to_be_visible()
     page.emulate_media(media="print")
