@@ -18,7 +18,7 @@ from typing import Any
 
 import typer
 
-import mes.cli
+from mes.cli import command_line
 from mes.domain.exchange import EventType
 from mes.domain.plant import Plant
 from mes.settings import SETTINGS_FILE, Settings
@@ -66,8 +66,8 @@ def _table(head: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> str:
 # ------------------------------------------------------------------ commands
 def _commands() -> Iterator[str]:
     yield "Every command has `--help`. An error is one sentence and its remedy, exit 1; wrong usage or input: exit 2.\n"
-    mes.cli.assemble()
-    root = typer.main.get_command(mes.cli.app)
+    command_line.assemble()
+    root = typer.main.get_command(command_line.app)
     yield from _command(root, typer.Context(root, info_name="mes"))
 
 
