@@ -10,10 +10,10 @@ from __future__ import annotations
 import re
 from datetime import UTC, datetime, tzinfo
 
-S_BELOW = 1e11
-MS_BELOW = 1e14
-US_BELOW = 1e17
-NS_BELOW = 1e20
+S_BELOW = 10**11
+MS_BELOW = 10**14
+US_BELOW = 10**17
+NS_BELOW = 10**20
 _NUMBER = re.compile(r"[+-]?\d+(\.\d+)?")
 _MS_DATE = re.compile(r"/Date\((-?\d+)(?:[+-]\d{4})?\)/")
 _COMPACT_ISO_LENGTHS = {8, 14}

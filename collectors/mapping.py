@@ -2,18 +2,19 @@
 
 `Topics` is compiled from the tags of a source once. `read` decodes a payload once however many tags look into it, and
 takes time and message number once for all tags that share them. What cannot be read is said as `Unreadable`; the
-other tags of the message go on.
+other tags of the message go on. Flat objects that are entirely as expected take the short way (`collectors.flat`).
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 from zoneinfo import ZoneInfo
 
 import msgspec
 
+from collectors.flat import FlatReader, flat_reader
 from collectors.instants import micros_of
 from collectors.paths import MISSING, Getter, Path, Where, getter_of, path_of
 from collectors.source import Heard, Numbered, Unreadable
@@ -87,9 +88,21 @@ class Topics:
             topic.encode(): _groups(own) for topic, own in by_topic.items() if "+" not in topic and "#" not in topic
         }
         self._met: dict[bytes, tuple[_Group, ...]] = {}
+        self._flat: dict[bytes, FlatReader] = {}
+        if not self._wild:
+            self._flat = dict(self._flat_readers(by_topic))
+
+    def _flat_readers(self, by_topic: Mapping[str, Sequence[Numbered]]) -> Iterator[tuple[bytes, FlatReader]]:
+        for topic, own in by_topic.items():
+            reader = flat_reader(own, orders_by_device=self._orders_by_device, zone=self._zone)
+            if reader is not None:
+                yield topic.encode(), reader
 
     def read(self, topic: bytes, payload: bytes, *, retained: bool, heard: list[Heard], bad: list[Unreadable]) -> bool:
         """Add what a message says to `heard` and what could not be read to `bad`; False for a topic no tag names."""
+        flat = self._flat.get(topic)
+        if flat is not None and flat(payload, retained, heard):
+            return True
         groups = self._known.get(topic)
         if groups is None or self._wild:
             groups = self._met_groups(topic)

@@ -67,18 +67,19 @@ _WORD_FLOAT8 = struct.Struct("<cdB").pack
 
 def word_crc(value: Value, quality: int, identity: int | None = None) -> int:
     """crc32 over type, value, quality and, where there is one, the device's sequence; unsigned."""
-    if isinstance(value, int) and INT8_MIN <= value <= INT8_MAX:
-        if identity is None:
-            return crc32(_WORD_INT8(b"i", value, quality))
-        return crc32(_WORD_INT8_INT8(b"i", value, quality, identity & INT8_MAX))
-    if isinstance(value, float):
+    if isinstance(value, int):
+        try:
+            if identity is None:
+                return crc32(_WORD_INT8(b"i", value, quality))
+            return crc32(_WORD_INT8_INT8(b"i", value, quality, identity & INT8_MAX))
+        except struct.error:
+            word = b"i%b%c" % (str(value).encode(), quality)  # beyond int8
+    elif isinstance(value, float):
         word = _WORD_FLOAT8(b"f", value, quality)
     elif value is None:
         word = b"n%c" % quality
-    elif isinstance(value, str):
-        word = b"t%b%c" % (value.encode("utf-8", "surrogatepass"), quality)
     else:
-        word = b"i%b%c" % (str(value).encode(), quality)
+        word = b"t%b%c" % (value.encode("utf-8", "surrogatepass"), quality)
     return crc32(word) if identity is None else crc32(_INT8(identity & INT8_MAX), crc32(word))
 
 

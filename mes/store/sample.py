@@ -38,10 +38,12 @@ _HEAD = "!hiiiqiI"
 _INT8 = struct.Struct(_HEAD + "iiqiihiqiiq").pack
 _INT8_SERVER = struct.Struct(_HEAD + "iiqiihiqiqiq").pack
 _FLOAT8 = struct.Struct(_HEAD + "idiiihiqiiq").pack
+_FLOAT8_SERVER = struct.Struct(_HEAD + "idiiihiqiqiq").pack
 _START = struct.Struct(_HEAD).pack
 _TIME = struct.Struct("!iq").pack
 _QUALITY = struct.Struct("!ih").pack
 _NULL = b"\xff\xff\xff\xff"
+_NUMBERS = (int, float)
 
 
 def row(  # noqa: PLR0917  once a sample: keywords would cost a fifth
@@ -55,21 +57,28 @@ def row(  # noqa: PLR0917  once a sample: keywords would cost a fifth
     received_at: int,
 ) -> bytes:
     """One sample as a row of binary COPY. Raises `struct.error` for an instant PostgreSQL cannot hold."""
-    h, at, received_at = word_crc(value, quality, identity), at - _EPOCH_2000, received_at - _EPOCH_2000
-    if source_at is not None and isinstance(value, int) and INT8_MIN <= value <= INT8_MAX:
-        source_at -= _EPOCH_2000
-        if server_at is None:
-            return _INT8(10, 4, tag_id, 8, at, 4, h, -1, 8, value, -1, 2, quality, 8, source_at, -1, 8, received_at)
-        server_at -= _EPOCH_2000
-        return _INT8_SERVER(
-            10, 4, tag_id, 8, at, 4, h, -1, 8, value, -1, 2, quality, 8, source_at, 8, server_at, 8, received_at
-        )
-    if source_at is not None and server_at is None and isinstance(value, float):
-        source_at -= _EPOCH_2000
-        return _FLOAT8(10, 4, tag_id, 8, at, 4, h, 8, value, -1, -1, 2, quality, 8, source_at, -1, 8, received_at)
+    h, at, received = word_crc(value, quality, identity), at - _EPOCH_2000, received_at - _EPOCH_2000
+    if source_at is not None and isinstance(value, _NUMBERS):
+        said = source_at - _EPOCH_2000
+        is_whole = isinstance(value, int)
+        try:
+            if server_at is None:
+                if is_whole:
+                    return _INT8(10, 4, tag_id, 8, at, 4, h, -1, 8, value, -1, 2, quality, 8, said, -1, 8, received)
+                return _FLOAT8(10, 4, tag_id, 8, at, 4, h, 8, value, -1, -1, 2, quality, 8, said, -1, 8, received)
+            sent = server_at - _EPOCH_2000
+            if is_whole:
+                return _INT8_SERVER(
+                    10, 4, tag_id, 8, at, 4, h, -1, 8, value, -1, 2, quality, 8, said, 8, sent, 8, received
+                )
+            return _FLOAT8_SERVER(
+                10, 4, tag_id, 8, at, 4, h, 8, value, -1, -1, 2, quality, 8, said, 8, sent, 8, received
+            )
+        except struct.error:
+            pass  # beyond int8, or no instant at all: the long way tells them apart
     times = (_NULL if t is None else _TIME(8, t - _EPOCH_2000) for t in (source_at, server_at))
     start = _START(10, 4, tag_id, 8, at, 4, h)
-    return b"".join((start, _word(value), _QUALITY(2, quality), *times, _TIME(8, received_at)))
+    return b"".join((start, _word(value), _QUALITY(2, quality), *times, _TIME(8, received)))
 
 
 def _word(value: Value) -> bytes:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from datetime import UTC, datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from collectors.instants import micros_of
 from collectors.mapping import Topics
@@ -211,3 +214,23 @@ def test_message_numbers_of_every_kind() -> None:
     """Numbers and digits are themselves, other texts get a stable number, nothing is none."""
     assert [identity_of(raw) for raw in (7, 7.0, "7", None, "", 7.5)] == [7, 7, 7, None, None, None]
     assert identity_of("abc-1") == identity_of("abc-1") != identity_of("abc-2")
+
+
+WORDS = st.one_of(st.none(), st.booleans(), st.integers(), st.floats(allow_nan=False), st.text(max_size=4))
+TIMES = st.one_of(st.sampled_from([US, US // 1000, US // 1_000_000, "2026-01-05T00:00:00Z", "soon", None]), WORDS)
+SENT = st.one_of(
+    st.fixed_dictionaries({}, optional={"good": WORDS, "v": WORDS, "ts": TIMES, "seq": WORDS, "more": WORDS}),
+    st.lists(st.integers()),
+    WORDS,
+)
+
+
+@given(sent=SENT, retained=st.booleans(), clock=st.sampled_from(["device", "received"]))
+def test_the_short_way_reads_as_the_long_way(sent: object, retained: bool, clock: str) -> None:
+    """Flat payloads are read alike whether a topic of the tag table allows the short way or not."""
+    beside = {"time_path": "ts", "sequence_path": "seq"}
+    tags = [tag(**beside), tag("value:v", "v", **beside), tag("good_pulse", "good", **beside)]
+    elsewhere = tag("value:x", "x", topic="elsewhere/#")  # a topic with a filter among the tags: the long way for all
+    payload = json.dumps(sent)
+    quick = read(payload, *tags, retained=retained, clock=clock)
+    assert quick == read(payload, *tags, elsewhere, retained=retained, clock=clock)
