@@ -20,7 +20,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from api.errors import problem_of
 from api.wire import PAGE_MAX
 from mes.errors import Fault, InputError
-from mes.formats.sheets import csv_of, table_of, xlsx_of
+from mes.formats.sheets import csv_of, table_of
 
 ROWS_MAX = 50_000
 MEDIA = {
@@ -125,4 +125,8 @@ def _documents(rows: list[Any]) -> list[dict[str, Any]]:
 
 def _file(wanted: str, rows: list[dict[str, Any]], name: str) -> bytes:
     columns, cells = table_of(rows)
-    return csv_of(columns, cells) if wanted == "csv" else xlsx_of(columns, cells, name)
+    if wanted == "csv":
+        return csv_of(columns, cells)
+    from mes.formats.workbook import xlsx_of
+
+    return xlsx_of(columns, cells, name)
