@@ -7,12 +7,13 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from tempfile import mkdtemp
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
 if TYPE_CHECKING:
     from mes.bench.result import Result
+    from mes.host.launch import Stack
     from mes.settings import Settings
 
 group = typer.Typer(no_args_is_help=True, help="Measure the product on this machine.")
@@ -67,22 +68,41 @@ def loop(
 ) -> None:
     """From a count at a device to booked, short, planned anew and told to the ERP; and the verdict on a drag."""
     from mes.bench.loop import Site, run
+
+    def measured(stack: Stack) -> Result:
+        site = Site(stack.database_url, stack.http_url, stack.door("machines"))
+        return run(site, rounds=rounds, say=lambda text: typer.echo(text, err=True))
+
+    _measure(lambda settings: _on_a_demo(settings, "automatic", measured), as_json=as_json)
+
+
+@group.command()
+def live(*, seconds: Seconds = 30.0, as_json: AsJson = False) -> None:
+    """200 screens on the running product: what they cost the api, how late they are told, from machine to pixel."""
+    import asyncio
+
+    from mes.bench.live import Plant, watched
+
+    def measured(stack: Stack) -> Result:
+        plant = Plant(stack.database_url, stack.http_url, stack.door("machines"), stack.pid_of("serve"))
+        return asyncio.run(watched(plant, seconds=seconds))
+
+    _measure(lambda settings: _on_a_demo(settings, "", measured), as_json=as_json)
+
+
+def _on_a_demo(settings: Settings, planning: Literal["", "automatic"], measured: Callable[[Stack], Result]) -> Result:
+    """Measure on a demonstration at speed 1, in a database of its own."""
     from mes.host.demo import Demo, drop_database
     from mes.host.launch import launched
     from mes.host.timescale import with_database
 
-    def measured(settings: Settings) -> Result:
-        own = with_database(settings.database_url, "takt_bench")
-        servers = {"MES_DATABASE_URL": own, "MES_MQTT_URL": settings.mqtt_url}
-        demo = Demo(speed=1, planning="automatic", lead_s=30)
-        try:
-            with launched(settings.home / "loop", demo, servers) as stack:
-                site = Site(stack.database_url, stack.http_url, stack.door("machines"))
-                return run(site, rounds=rounds, say=lambda text: typer.echo(text, err=True))
-        finally:
-            drop_database(own)
-
-    _measure(measured, as_json=as_json)
+    own = with_database(settings.database_url, "takt_bench")
+    servers = {"MES_DATABASE_URL": own, "MES_MQTT_URL": settings.mqtt_url}
+    try:
+        with launched(settings.home / "demo", Demo(speed=1, planning=planning, lead_s=30), servers) as stack:
+            return measured(stack)
+    finally:
+        drop_database(own)
 
 
 @group.command()
