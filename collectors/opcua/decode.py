@@ -32,12 +32,16 @@ _U4 = struct.Struct("<I").unpack_from
 _I4 = struct.Struct("<i").unpack_from
 _I8 = struct.Struct("<q").unpack_from
 _STRING, _DATE_TIME, _LOCALIZED_TEXT, _NULL = 12, 13, 21, 0
-_FIXED = {
-    number: (struct.Struct(form).unpack_from, struct.calcsize(form))
-    for number, form in {
-        1: "<?", 2: "<b", 3: "<B", 4: "<h", 5: "<H", 6: "<i", 7: "<I", 8: "<q", 9: "<Q", 10: "<f", 11: "<d", 19: "<I",
-    }.items()
-}  # fmt: skip
+_FORMS = {1: "?", 2: "b", 3: "B", 4: "h", 5: "H", 6: "i", 7: "I", 8: "q", 9: "Q", 10: "f", 11: "d", 19: "I"}
+_FIXED = {kind: (struct.Struct(f"<{form}").unpack_from, struct.calcsize(f"<{form}")) for kind, form in _FORMS.items()}
+_USUAL, _USUAL_WITH_STATUS = (
+    {
+        kind: (struct.Struct(f"<I2x{form}{status}qq").unpack_from, struct.calcsize(f"<I2x{form}{status}qq"))
+        for kind, form in _FORMS.items()
+    }
+    for status in ("", "I")
+)
+"""Value, source time and server time, and perhaps a status: what nearly every change has, read in one go."""
 
 
 @dataclass(slots=True)
@@ -94,12 +98,20 @@ def _changes(data: bytes, at: int, found: list[Change]) -> None:
     (count,) = _I4(data, at)
     at += 4
     for _ in range(count):
+        mask, kind = data[at + 4], data[at + 5]
+        if mask == 0x0F and (whole := _USUAL_WITH_STATUS.get(kind)) is not None:
+            append(whole[0](data, at))
+            at += whole[1]
+            continue
+        if mask == 0x0D and (whole := _USUAL.get(kind)) is not None:
+            handle, value, source, server = whole[0](data, at)
+            append((handle, value, 0, source, server))
+            at += whole[1]
+            continue
         (handle,) = _U4(data, at)
-        mask = data[at + 4]
         at += 5
         value, status, source, server = None, 0, 0, 0
         if mask & 1:
-            kind = data[at]
             at += 1
             if (reader := fixed.get(kind)) is not None:
                 (value,) = reader[0](data, at)

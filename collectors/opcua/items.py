@@ -10,7 +10,7 @@ from asyncua import ua
 
 from collectors.opcua.decode import Change, micros_of
 from collectors.source import GapNote, Heard, Numbered, Unreadable
-from mes.domain.signal import ToWord, word_maker
+from mes.domain.signal import ToWord, Value, word_maker
 
 OVERFLOW = 0x0480
 """InfoType DataValue with the Overflow bit (Part 4, 7.39): the server's queue was too short and values are lost."""
@@ -81,9 +81,11 @@ class Translator:
             if item is None:
                 continue
             source_at = micros_of(source) if source else None
-            server_at = micros_of(server) if server else None
+            server_at = source_at if server == source else micros_of(server) if server else None
             at = (source_at or server_at) if by_device else server_at if by_server else None
-            if status & 0xC0000000 == 0x80000000 and raw is None:
+            if type(raw) is int and item.element is None:
+                word: Value = raw  # every signal's word as it stands
+            elif raw is None and status & 0xC0000000 == 0x80000000:
                 word = None
             else:
                 try:
@@ -91,7 +93,7 @@ class Translator:
                 except ValueError as error:
                     taken.unreadable.append(Unreadable("value", str(error), item.address, str(raw)[:2000].encode()))
                     continue
-            append(Heard(item.number, at, word, status >> 30 & 3, None, source_at, server_at))
+            append(Heard(item.number, at, word, status >> 30, None, source_at, server_at))
             if status:
                 self._remark(taken, item, status, at)
             item.last_at = at
