@@ -12,6 +12,7 @@ import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
+from urllib.parse import urlsplit
 
 import pytest
 
@@ -245,3 +246,64 @@ def test_a_killed_sparkplug_client_is_dead_and_born_again(
     assert eventually(lambda: not plant.rows("select from gap where to_at is null"), within_s=60)
     again.tell("count")
     assert eventually(lambda: plant.values("M1/good_total")[-1:] == [1])
+
+
+class Reached(NamedTuple):
+    """A broker, and a line to it that can be made to misbehave."""
+
+    url: str
+    line: Proxy
+
+    @property
+    def shaky_url(self) -> str:
+        return f"mqtt://127.0.0.1:{self.line.port}"
+
+
+@pytest.fixture
+def broker(mqtt_url: str, proxied: Callable[[str, int], Proxy], monkeypatch: pytest.MonkeyPatch) -> Reached:
+    """The tests' broker; a silence of it is noticed within seconds."""
+    monkeypatch.setattr("collectors.mqtt.link.KEEPALIVE_S", 3)
+    parts = urlsplit(mqtt_url)
+    return Reached(mqtt_url, proxied(str(parts.hostname), parts.port or 1883))
+
+
+@pytest.mark.peers
+@pytest.mark.parametrize("mode", ["cut", "black_hole", "half_open"])
+def test_a_sparkplug_client_whose_line_fails_is_dead_and_born_again(
+    plant: Plant, collect: Start, peer: Callable[..., Peer], broker: Reached, mode: str
+) -> None:
+    """The broker hears it no more and says its death: a gap, which its next birth ends, and counts go on from it."""
+    group = f"line-{mode}"
+    tag = {"machine": "M1", "signal": "good_total", "group": group, "edge": "E", "device": "D", "metric": "good"}
+    plant.apply(plant_document({"code": "spb", "kind": "sparkplug", "url": broker.url, "client_id": group}, [tag]))
+    edge = peer("sparkplug", broker.shaky_url, group, "3")
+    collect()
+    edge.tell("count")
+    assert eventually(lambda: plant.values("M1/good_total")[-1:] == [1], within_s=60)
+    broker.line.set(mode)
+    assert eventually(lambda: plant.rows("select why from gap where to_at is null") == [("death",)], within_s=60)
+    broker.line.set("pass")
+    assert eventually(lambda: not plant.rows("select from gap where to_at is null"), within_s=60)
+    edge.tell("count")
+    assert eventually(lambda: plant.values("M1/good_total")[-1:] == [2], within_s=60)
+
+
+@pytest.mark.peers
+@pytest.mark.parametrize("mode", ["cut", "black_hole", "half_open"])
+def test_a_sparkplug_client_is_heard_again_when_our_line_to_its_broker_fails(
+    plant: Plant, collect: Start, peer: Callable[..., Peer], broker: Reached, mode: str
+) -> None:
+    """The edge node lives on while we are away: afterwards a rebirth says where its counter stands."""
+    group = f"ours-{mode}"
+    tag = {"machine": "M1", "signal": "good_total", "group": group, "edge": "E", "device": "D", "metric": "good"}
+    source = {"code": "spb", "kind": "sparkplug", "url": broker.shaky_url, "client_id": group}
+    plant.apply(plant_document(source, [tag]))
+    edge = peer("sparkplug", broker.url, group)
+    collect()
+    assert eventually(lambda: plant.values("M1/good_total")[-1:] == [0], within_s=60)
+    broker.line.set(mode)
+    assert eventually(lambda: plant.state("spb") == "lost", within_s=60)
+    edge.tell("count")
+    broker.line.set("pass")
+    assert eventually(lambda: plant.values("M1/good_total")[-1:] == [1], within_s=60)
+    assert eventually(lambda: not plant.rows("select from gap where to_at is null"), within_s=60)

@@ -1,13 +1,13 @@
-// A Sparkplug B edge node of another make: node edge.js mqtt://HOST:PORT GROUP
+// A Sparkplug B edge node of another make: node edge.js mqtt://HOST:PORT GROUP [KEEPALIVE_S]
 // stdin: "count" (device D counts one) | "stop" (leave with a death certificate); each answered with "ok".
 const readline = require('readline');
 const { newClient } = require('sparkplug-client');
 
-const [, , serverUrl, groupId] = process.argv;
+const [, , serverUrl, groupId, keepaliveS] = process.argv;
 let good = 0;
 const client = newClient({
   serverUrl, username: '', password: '', groupId, edgeNode: 'E', clientId: `edge-${groupId}`,
-  version: 'spBv1.0', publishDeath: true,
+  version: 'spBv1.0', publishDeath: true, keepalive: Number(keepaliveS || 30),
 });
 const birth = () => {
   client.publishNodeBirth({
