@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
-from playwright.sync_api import Page
+from playwright.sync_api import Page, expect
 
 from tests.browser import board_scene
 from tests.browser.stage import Stage, scene
@@ -87,10 +87,8 @@ def test_a_drag_is_asked_and_answered(look: Look, stage: Stage) -> None:
     assert (change["op"], change["lot_no"], change["line"]) == ("move", int(lot), "L02")
     assert change["start_at"].endswith("Z")
     page.wait_for_selector(".verdict.pushes")
-    said = page.locator(".verdict").inner_text()
-    assert "pushes 1" in said
-    assert "MO26-1100 +" in said
-    assert "2 of 30" in said
+    for word in ("pushes 1", "MO26-1100 +", "2 of 30"):
+        expect(page.locator(".verdict")).to_contain_text(word)
 
 
 def test_a_click_is_no_drag(look: Look, stage: Stage) -> None:
@@ -109,7 +107,7 @@ def test_keys_move_a_lot(look: Look, stage: Stage) -> None:
     page.keyboard.press("Enter")
     page.keyboard.press("ArrowDown")
     page.keyboard.press("Escape")
-    assert page.locator(".hand").is_hidden()
+    expect(page.locator(".hand")).to_be_hidden()
     assert stage.said == []
     for key in ("Enter", "ArrowDown", "ArrowRight", "Enter"):
         page.keyboard.press(key)
@@ -151,7 +149,7 @@ def test_a_drag_is_taken_back(look: Look, stage: Stage) -> None:
     page = look("/schedule", "zh", size=TV)
     drag(page, free_bar(page), 90, 0)
     page.wait_for_selector(".verdict.pushes")
-    assert "推迟 1 张订单" in page.locator(".verdict").inner_text()
+    expect(page.locator(".verdict")).to_contain_text("推迟 1 张订单")
     page.keyboard.press("Control+z")
     page.wait_for_selector(".said:not(.bad):not(.proposal)")
     assert asked(stage, page, "discard")["path"] == "/api/v1/plans/9/discard"
@@ -165,14 +163,76 @@ def test_what_ifs_stand_side_by_side(look: Look, stage: Stage) -> None:
         page.locator("form.wish select").first.select_option(kind)
         page.get_by_role("button", name="Try").click()
         page.wait_for_selector(f"table.figures th:has-text('{'Overtime' if kind == 'overtime' else 'Line down'}')")
-    table = page.locator("table.figures").inner_text()
-    assert "MO26-1100" in table
-    assert "+60" in table
+    table = page.locator("table.figures")
+    expect(table).to_contain_text("MO26-1100")
+    expect(table).to_contain_text("+60")
     body = stage.heard(page, "plan-runs", 2)[0]["body"]
     assert (body["kind"], body["changes"][0]["op"], body["changes"][0]["is_open"]) == ("scenario", "calendar", True)
     page.locator("table.figures button").first.click()
     page.wait_for_selector(".panel .same")
     assert stage.said[-1]["path"] == "/api/v1/plans/9/publish"
+
+
+def plan_of(number: int, *, start: int, tentative: bool = False) -> dict[str, Any]:
+    """A stored plan of one lot on the first line, beginning at a minute after now; with a new order, of two."""
+    now = board_scene.NOW_MS
+    lots = [("erp/MO26-1100", "L01", start)] + ([("what-if/1", "L02", 60)] if tentative else [])
+    return {
+        "head": {"id": number, "state": "proposed", "created_at": _iso(now)},
+        "body": {
+            "now_at": _iso(now), "horizon_end_at": _iso(now + 86_400_000),
+            "lots": [
+                {"lot_no": n, "order": order, "operation_seq": 10, "line": line, "quantity": 50, "setup_minutes": 0,
+                 "start_at": _iso(now + begin * 60_000), "end_at": _iso(now + (begin + 90) * 60_000)}
+                for n, (order, line, begin) in enumerate(lots, 1)
+            ],
+            "orders": [
+                {"order": order, "completed_at": _iso(now + (begin + 90) * 60_000), "late_minutes": 0}
+                for order, _, begin in lots
+            ],
+            "tentative": [{"order": "what-if/1", "item": "P-NEW", "quantity": "50"}] if tentative else [],
+        },
+    }  # fmt: skip
+
+
+def with_boards(path: str) -> Any:
+    """As `answering`; the published plan and the scenario can be read, and the scenario has a new order."""
+    now = board_scene.NOW_MS
+    if path in ("/plans/7", "/plans/9"):
+        return plan_of(7, start=60) if path == "/plans/7" else plan_of(9, start=240, tentative=True)
+    if path == "/plans/7/diff/9":
+        moved = {
+            "order": "erp/MO26-1100", "operation_seq": 10, "quantity": 50, "from_line": "L01",
+            "from_start_at": _iso(now + 60 * 60_000), "to_line": "L01", "to_start_at": _iso(now + 240 * 60_000),
+        }  # fmt: skip
+        return answering(path) | {"moves": [moved], "compared": 1}
+    if path.startswith("/plan-runs/"):
+        promise = {"order": "what-if/1", "completed_at": _iso(now + 150 * 60_000), "late_minutes": 0}
+        return run(pushed=[], breaks=[], promises=[promise])
+    return answering(path)
+
+
+def test_two_boards_stand_side_by_side(look: Look, stage: Stage) -> None:
+    """The scenario's board beside the published one shows what moved and where it stood; a new order has its date, its
+    lot, and no button that would publish it."""
+    stage.scene = with_boards
+    page = look("/schedule", "en", size=TV)
+    page.get_by_role("button", name="What if").click()
+    page.locator("form.wish select").first.select_option("order")
+    page.get_by_role("button", name="Try").click()
+    page.get_by_label("side by side").check()
+    expect(page.locator(".both section")).to_have_count(2)
+    before, after = page.locator(".both section").first, page.locator(".both section").last
+    expect(before.locator(".bar.moved")).to_have_count(0)
+    expect(after.locator(".bar.moved")).to_have_count(1)
+    expect(after.locator(".ghost")).to_have_count(1)
+    expect(after.locator(".bar")).to_have_count(2)
+    expect(after.locator("h2")).to_contain_text("1 lots move")
+    expect(page.locator("table.figures")).to_contain_text("New order done")
+    expect(page.locator(".note")).to_contain_text("once the ERP has placed it")
+    expect(page.locator("table.figures button")).to_be_disabled()
+    page.get_by_label("side by side").uncheck()
+    expect(page.locator(".both")).to_have_count(0)
 
 
 def test_a_move_draws_one_element_on_sixty_lines(look: Look, stage: Stage, capsys: pytest.CaptureFixture[str]) -> None:

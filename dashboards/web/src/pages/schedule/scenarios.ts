@@ -1,6 +1,6 @@
 // Scenarios: plans for a world that is changed a little, each with its figures beside the published plan's.
 import { get } from '../../http/client';
-import type { Change, Summary, Verdict } from './verdict';
+import type { Change, Promised, Summary, Verdict } from './verdict';
 
 export type Kind = 'down' | 'overtime' | 'priority' | 'receipt' | 'order';
 
@@ -34,6 +34,8 @@ interface Diff {
 
 export interface Scenario {
   plan: string;
+  kind: Kind;
+  promises: Promised[];
   name: string;
   summary: Summary | undefined;
   before: Kpis;
@@ -63,10 +65,10 @@ export function changeOf(wish: Wish): Change {
 }
 
 /** A scenario that was answered, compared with the published plan. */
-export async function compared(name: string, published: string, verdict: Verdict): Promise<Scenario | undefined> {
+export async function compared(name: string, kind: Kind, published: string, verdict: Verdict): Promise<Scenario | undefined> {
   if (!verdict.plan) return undefined;
   const diff = await get<Diff>(`/plans/${published}/diff/${verdict.plan}`);
-  return { plan: verdict.plan, name, summary: verdict.summary, before: diff.before, after: diff.after, orders: diff.orders, days: diff.days, lines: byLine(diff.days) };
+  return { plan: verdict.plan, kind, promises: verdict.promises, name, summary: verdict.summary, before: diff.before, after: diff.after, orders: diff.orders, days: diff.days, lines: byLine(diff.days) };
 }
 
 /** Pieces by line over all days that differ. */

@@ -6,6 +6,13 @@ export interface Pushed {
   minutes: number;
 }
 
+/** When an order nobody has placed yet would be done; null: it would not. */
+export interface Promised {
+  order: string;
+  completed_at: string | null;
+  late_minutes: number;
+}
+
 export interface Summary {
   lots_moved: number;
   lots_compared: number;
@@ -23,6 +30,7 @@ export interface Verdict {
   pushed: Pushed[];
   breaks: string[];
   summary: Summary | undefined;
+  promises: Promised[];
   why: string | undefined;
   took_ms: number;
 }
@@ -39,7 +47,7 @@ interface Run {
   state: 'waiting' | 'running' | 'done' | 'failed' | 'superseded';
   plan_id: number | null;
   error: string | null;
-  result: { pushed?: Pushed[]; breaks?: string[]; summary?: Summary | null } | null;
+  result: { pushed?: Pushed[]; breaks?: string[]; summary?: Summary | null; promises?: Promised[] } | null;
 }
 
 const WAIT_S = 25;
@@ -53,16 +61,20 @@ export async function ask(kind: 'edit' | 'scenario', base: string, changes: Chan
 }
 
 export function verdictOf(run: Run, took_ms: number): Verdict {
-  const pushed = run.result?.pushed ?? [];
-  const breaks = run.result?.breaks ?? [];
-  const refused = run.state !== 'done';
+  const { pushed = [], breaks = [], summary, promises = [] } = run.result ?? {};
   return {
-    tone: refused ? 'refused' : breaks.length ? 'breaks' : pushed.length ? 'pushes' : 'fits',
+    tone: run.state === 'done' ? toneOf(pushed, breaks) : 'refused',
     plan: run.plan_id === null ? undefined : String(run.plan_id),
     pushed: [...pushed].sort((a, b) => b.minutes - a.minutes),
     breaks,
-    summary: run.result?.summary ?? undefined,
+    summary: summary ?? undefined,
+    promises,
     why: run.error ?? undefined,
     took_ms,
   };
+}
+
+function toneOf(pushed: Pushed[], breaks: string[]): Verdict['tone'] {
+  if (breaks.length) return 'breaks';
+  return pushed.length ? 'pushes' : 'fits';
 }
