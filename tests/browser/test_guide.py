@@ -100,6 +100,14 @@ def test_the_bar_stays_as_it_was_left(look: Look, tours: Tours) -> None:
     assert page.locator(".guide").evaluate("(e) => e.getBoundingClientRect().height") <= 40
 
 
+@pytest.mark.parametrize("path", ["/wall", "/lines/L01", "/shift", "/oee", "/orders", "/"])
+def test_the_bar_is_always_in_sight(look: Look, tours: Tours, path: str) -> None:
+    """However tall a page is, it scrolls above the bar."""
+    page = look(path, "en")
+    expect(page.locator(".guide .say")).to_be_in_viewport(ratio=1)
+    assert page.evaluate("document.documentElement.scrollHeight <= innerHeight")
+
+
 def test_kiosks_and_paper_show_no_guide(look: Look, tours: Tours) -> None:
     """A television's playlist, a terminal and a printed page are without it."""
     for path in ("/kiosk?pages=/wall", "/station/L05-S1"):
