@@ -7,9 +7,10 @@ station, or a station where people count (`mes.domain.tracking.posts`).
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 from functools import lru_cache
 
-from mes.domain.calendar import Calendar, Reign, Stretch, reigns, stretches
+from mes.domain.calendar import Calendar, Reign, Stretch, floor_minute, reigns, stretches
 from mes.domain.plant import Plant
 from mes.domain.tracking.posts import Rules, posts
 from mes.domain.tracking.tape import RULES, Event
@@ -42,6 +43,9 @@ class Plants:
             self._calendars[number] = Calendar(plant_from(document))
         self._versions = versions
         self.reigns = reigns([(version.from_us, self._calendars[version.id]) for version in versions])
+        if self.reigns:
+            # Minutes are booked whole: the first one may hold samples, so there is a plant from its beginning on.
+            self.reigns[0] = replace(self.reigns[0], from_us=floor_minute(self.reigns[0].from_us))
         self._posts = {id(reign.calendar): posts(reign.plant) for reign in self.reigns}
         self.tags = tag_numbers(conn)
         self._keyed = self._index()

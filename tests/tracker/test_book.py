@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import pytest
+
+from mes.tracker.replay import verify
 from tests.tracker.scene import Scene, at
 
 COUNTS = """
@@ -37,6 +40,22 @@ def test_states_and_counts_are_booked_where_the_device_says(scene: Scene) -> Non
     assert scene.rows("select scope, state, reason, reason_by, micro, loss_us from stop where scope = 'M1'") == [
         ("M1", "fault", "R1", "device", False, 124_250_000)
     ]
+
+
+@pytest.mark.parametrize("second", [7.465, 58.0])
+def test_what_is_heard_in_the_minute_of_the_first_plant_file_is_booked(scene: Scene, second: float) -> None:
+    """A plant applied at some second of a minute counts in that minute too, in shift, ledger and replay."""
+    scene.conn.execute("update plant_version set in_force_from = %s", [at(second)])
+    scene.hear(
+        [(second + 0.5, "M1/state", "run"), (second + 0.5, "M1/good_total", 3), (second + 1, "M1/good_total", 7)]
+    )
+    scene.track(second + 2)
+    scene.hear([(130, "M1/good_total", 9)])
+    scene.track(200)
+    assert scene.rows("select sum(good) from minute_count where station = 'S1'") == [(6,)]
+    assert scene.rows("select good from shift_count where station = 'S1'") == [(6,)]
+    assert scene.rows("select machine, good from time_ledger where machine = 'M1'") == [("M1", 6)]
+    assert list(verify(scene.conn, at(0), at(200))) == []
 
 
 def test_a_job_owns_what_is_counted_while_it_runs(scene: Scene) -> None:
