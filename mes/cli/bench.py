@@ -61,6 +61,14 @@ def query(
 
 
 @group.command()
+def tracker(*, seconds: Seconds = 20.0, as_json: AsJson = False) -> None:
+    """Booking 10,000 samples a second of 200 machines: share of a core, beside only reading the same rows."""
+    from mes.bench.tracker import run
+
+    _measure(lambda settings: run(settings, seconds=seconds), as_json=as_json)
+
+
+@group.command()
 def loop(
     *,
     rounds: Annotated[int, typer.Option(help="Counts followed through the house.", min=1)] = 20,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 
+import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
@@ -61,6 +62,19 @@ def make_happen(scene: Scene, thing: tuple[float, str, object], jobs: list[int],
 @example(seed=2338)
 def test_late_doubled_and_shuffled_input_is_booked_as_in_one_replay(scene: Scene, seed: int) -> None:
     """After any order of arrival the rows are those a replay works out, and another pass changes none."""
+    assert_booked_as_replayed(scene, seed)
+
+
+@pytest.mark.chaos
+@pytest.mark.parametrize("block", range(10))
+def test_many_more_shuffles_are_booked_as_in_one_replay(scene: Scene, block: int) -> None:
+    """As above, for two hundred more seeds."""
+    for seed in range(20 * block, 20 * block + 20):
+        assert_booked_as_replayed(scene, seed)
+
+
+def assert_booked_as_replayed(scene: Scene, seed: int) -> None:
+    """One seed's half hour, heard in any order."""
     rng = random.Random(seed)
     with scene.conn.transaction(force_rollback=True):
         scene.tracker = Tracker(ahead_s_min=0)
