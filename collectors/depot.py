@@ -40,6 +40,8 @@ TRIES_MAX = 6
 HANGS_S_MAX = 10.0
 IDLE_IN_TRANSACTION_MS_MAX = 5_000
 """Shorter than a lease: what a stopped process had not committed is gone before the next owner begins."""
+STATEMENT_MS_MAX = 60_000
+"""A batch takes milliseconds. The drainer, whom nobody breaks off, waits at most this long for a lock or a disk."""
 _log = structlog.get_logger("collectors")
 
 Machines = Callable[[str, int | None], Sequence[str]]
@@ -116,7 +118,7 @@ class Depot:
                     remedy="Set fsync = on in its configuration.",
                 )
             self.folders = tuple(Path(folder) for folder in data_folders(conn))
-            keep_staging(conn, idle_ms_max=IDLE_IN_TRANSACTION_MS_MAX)
+            keep_staging(conn, idle_ms_max=IDLE_IN_TRANSACTION_MS_MAX, statement_ms_max=STATEMENT_MS_MAX)
         except (psycopg.Error, UnavailableError) as error:
             raise AwayError(_reason(error)) from error
         self._conn = conn

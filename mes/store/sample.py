@@ -158,18 +158,21 @@ def make_staging(conn: Connection) -> None:
         conn.execute(sql.SQL("create temp table if not exists {} (like {}) on commit delete rows").format(name, like))
 
 
-def keep_staging(conn: Connection, *, idle_ms_max: int) -> None:
+def keep_staging(conn: Connection, *, idle_ms_max: int, statement_ms_max: int) -> None:
     """Make them once for a connection that stores many batches. Commits.
 
     The server drops the connection when it stands still within a transaction for longer than `idle_ms_max`, so that a
-    stalled writer holds nobody up.
+    stalled writer holds nobody up. It ends a statement after `statement_ms_max`, and soon when nobody waits for it any
+    longer: a writer that was cut off must not leave an insert behind that goes on holding its rows.
     """
     conn.execute(
         """
         select set_config('client_min_messages', 'warning', false),
-               set_config('idle_in_transaction_session_timeout', %(limit)s, false)
+               set_config('idle_in_transaction_session_timeout', %(idle)s, false),
+               set_config('statement_timeout', %(statement)s, false),
+               set_config('client_connection_check_interval', '2000', false)
         """,
-        {"limit": str(idle_ms_max)},
+        {"idle": str(idle_ms_max), "statement": str(statement_ms_max)},
     )
     make_staging(conn)
     conn.commit()

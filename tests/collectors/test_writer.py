@@ -140,6 +140,28 @@ def test_live_batches_are_fenced_but_spooled_ones_are_not(conn: psycopg.Connecti
     depot.close()
 
 
+def test_an_insert_that_waits_too_long_is_ended_by_the_server(
+    conn: psycopg.Connection, depot: Depot, part: Part, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Behind a lock nobody gives up: the database counts as away, nothing goes on there, and the next try is stored."""
+    monkeypatch.setattr("collectors.depot.STATEMENT_MS_MAX", 200)
+    conn.execute("lock table signal_sample in exclusive mode")
+    with pytest.raises(AwayError, match="statement timeout"):
+        depot.store([part], fence=True)
+    waiting = conn.execute(
+        """
+        select from pg_locks join pg_database on pg_database.oid = database and datname = current_database()
+        where relation = 'signal_sample'::regclass and not granted
+        """
+    )
+    assert waiting.fetchall() == []
+    conn.rollback()
+    monkeypatch.undo()
+    depot.store([part], fence=True)
+    assert stored(conn) == 5
+    depot.close()
+
+
 def test_rows_the_database_refuses_are_set_aside(conn: psycopg.Connection, depot: Depot, part: Part) -> None:
     """One bad row among many: it is quarantined with the reason, the rest is stored."""
     bad = part.rows.signals[2].replace(b"RUN", b"R\0N")

@@ -86,3 +86,17 @@ def test_pulses_without_time_go_by_their_sequence(conn: psycopg.Connection, tag:
     conn.commit()
     late = [(tag, 7, row(tag, 1, US + 900, identity=7)), (tag, 8, row(tag, 1, US + 900, identity=8))]
     assert store.store_batch(conn, store.Rows(pulses=late)).signals == 1
+
+
+@pytest.mark.parametrize("table", ["signal", "value"])
+def test_a_batch_is_stored_without_looking_through_what_is_there(conn: psycopg.Connection, table: str) -> None:
+    """The plan reads the staged rows once and asks the unique index for each: no join, no scan of any chunk."""
+    store.make_staging(conn)
+    query = f"explain insert into {table}_sample select * from staged_{table} on conflict do nothing"
+    plan = [line for (line,) in conn.execute(query).fetchall()]
+    nodes = [line.strip().removeprefix("->").strip().partition("  (")[0] for line in plan]
+    ours = {"Custom Scan (HypertableModify)", "Custom Scan (ChunkDispatch)", f"Insert on {table}_sample"}
+    assert [node for node in nodes if node not in ours] == [
+        "Conflict Resolution: NOTHING",
+        f"Seq Scan on staged_{table}",
+    ]
