@@ -169,6 +169,24 @@ def test_node_opcua_is_heard(plant: Plant, collect: Start, running: Running) -> 
     assert eventually(lambda: plant.values("M1/state")[-1:] == ["RUN"])
 
 
+def test_a_queue_that_ran_over_at_node_opcua_is_a_gap(
+    plant: Plant, collect: Start, running: Running, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A server that could keep only two values until it published says so, and what is missing is a gap of the tag."""
+    monkeypatch.setattr("collectors.opcua.subscribe.queue_size", lambda _source: 2)
+    plant.apply(document(running.port, publishing_ms=1_500))
+    collect()
+    assert eventually(lambda: plant.rows("select count(distinct tag_id) from value_sample") == [(250,)], within_s=60)
+    lost = "select distinct address from gap join tag on tag.id = gap.tag_id where why = 'overflow' and to_at > from_at"
+
+    def ran_over() -> bool:
+        running.peer.tell("burst", "Good", 20)
+        return plant.rows(lost) == [("M1/good_total",)]
+
+    assert eventually(ran_over, within_s=60)
+    assert eventually(lambda: plant.health("plc")["counts"].get("overflow", 0) >= 1, within_s=60)
+
+
 def test_node_opcua_encrypted_with_password(
     plant: Plant, collect: Start, running: Running, settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
