@@ -9,11 +9,13 @@ import httpx
 import psycopg
 import pytest
 
+from mes.actions import plant
 from mes.clock import wall
 from mes.domain.access import Grant
+from mes.formats.plant_file import read_plant
 from mes.store.house import load_clock
 from mes.tracker.tracker import Tracker
-from tests.api.callers import Site, make_job, order, pointers
+from tests.api.callers import AT, PLANT, Site, make_job, order, pointers
 
 
 @pytest.fixture
@@ -110,6 +112,39 @@ def test_kpis_are_read_for_windows_orders_products_teams_and_areas(
     assert set(window["kpis"]) == set(one["kpis"])
     assert lead.get("/bottlenecks", params=hour() | {"line": "L01"}).json() == []
     assert lead.get("/bottlenecks", params=hour() | {"line": "L09"}).status_code == 404
+
+
+TEAM = """
+[[team]]
+code = "甲"
+lines = ["L01"]
+anchor_on = "2026-01-05"
+pattern = ["D"]
+"""
+
+
+def test_kpis_of_teams_are_those_of_the_shifts_they_were_on(
+    site: Site, known: httpx.Client, lead: httpx.Client
+) -> None:
+    """A team has what its line did; a line without a team adds to none; who sees only that line sees no team."""
+    with psycopg.connect(site.database_url) as conn:
+        plant.apply(conn, AT, read_plant(PLANT + TEAM))
+    noon = (wall() - timedelta(days=1)).replace(hour=4, minute=0).isoformat()
+    for line, pieces in (("L01", 4), ("L02", 9)):
+        entry = {"kind": "count", "station": f"{line}-S1", "quantity": pieces, "effective_at": noon}
+        assert lead.post("/entries", json=entry).status_code == 201
+    booked(site)
+    days = {
+        "from": (wall() - timedelta(days=2)).date().isoformat(),
+        "to": (wall() + timedelta(days=1)).date().isoformat(),
+    }
+    (team,) = lead.get("/kpis/teams", params=days).json()
+    assert (team["code"], team["elements"]["good"]) == ("甲", 4)
+    lines = {row["code"]: row["elements"] for row in lead.get("/kpis/lines", params=days).json()}
+    assert team["elements"] == lines["L01"]
+    assert lead.get("/kpis/teams", params=days | {"line": "L02"}).json() == []
+    other = site.signed_in("lin", Grant("line_lead", frozenset({"L02"})))
+    assert other.get("/kpis/teams", params=days).json() == []
 
 
 def test_a_job_card_is_a_sheet_with_a_code(site: Site, known: httpx.Client, lead: httpx.Client) -> None:
