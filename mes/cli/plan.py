@@ -206,7 +206,13 @@ def solve(
 
 
 def _progress() -> Callable[[Progress], bool]:
+    """Says each phase once at each cost, so that the lines are few and the cost falls."""
+    seen: set[tuple[str, object]] = set()
+
     def told(progress: Progress) -> bool:
+        if (now := (progress.phase, progress.objective.total)) in seen:
+            return False
+        seen.add(now)
         _note(f"{progress.elapsed_s:8.2f} s  {progress.phase:<10} cost {progress.objective.total}")
         return False
 

@@ -61,6 +61,8 @@ def test_a_problem_is_solved_checked_and_compared(mes, problem, tmp_path):
     assert solved.returncode == 0, solved.stderr
     costs = [float(row.split("cost ")[1]) for row in solved.stderr.splitlines() if " s " in row and "cost " in row]
     assert costs
+    told = [row.split(" s ")[1] for row in solved.stderr.splitlines() if " s " in row and "cost " in row]
+    assert len(told) == len(set(told))
     plan = json.loads((tmp_path / "plan.json").read_text())
     assert sum(lot["qty"] for lot in plan["lots"]) == sum(order["qty"] for order in PROBLEM["orders"])
     checked = mes("check", problem, "plan.json")
