@@ -42,8 +42,7 @@ def test_a_loss_opens_its_stops(look: Look) -> None:
     """A bar of the waterfall leads to the stops behind it."""
     page = look("/oee", "en", size=(1920, 1080))
     page.click(".fall button:not([disabled]) >> nth=0")
-    page.wait_for_selector(".fall .pareto")
-    assert "Mechanical breakdown" in page.inner_text(".fall .pareto")
+    expect(page.locator(".fall .pareto")).to_contain_text("Mechanical breakdown")
 
 
 def test_a_source_opens_what_was_heard_last(look: Look) -> None:

@@ -124,7 +124,7 @@ def test_a_shift_without_network_is_sent_once_and_in_order(look: Look, stage: St
     page.context.set_offline(False)
     page.reload()
     page.wait_for_selector("text=5 waiting", timeout=HANG_MS)
-    assert page.inner_text(".made b") == "176"
+    expect(page.locator(".made b")).to_have_text("176")
     page.unroute("**/api/v1/entries")
     entries = heard(stage, page, count=5)
     assert [entry["kind"] for entry in entries] == ["count"] * 5
