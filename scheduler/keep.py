@@ -15,6 +15,7 @@ from scheduler.load import Question
 from scheduler.plan import Fix, Plan, PlanLot, Reason
 from scheduler.plan import PlannedOrder as Outlook
 
+NO_ROUTE = "no_route"
 OUTSIDE = ""
 """The line of work done elsewhere."""
 
@@ -33,11 +34,17 @@ def body_of(
         lots=tuple(_lots(question, plan, versions)),
         lines=tuple(_lines(question, plan, versions)),
         orders=tuple(_orders(question, plan, versions)),
-        reasons=tuple(row for one in plan.orders if one.code in versions for row in _reasons(one)),
+        reasons=(
+            *(row for one in plan.orders if one.code in versions for row in _reasons(one)),
+            *_why_left_out(question, plan, versions),
+        ),
         shortages=tuple(plain(shortage) for shortage in plan.shortages),
         unplanned=(
             *(plain(row) for row in plan.unplanned),
-            *({"order": code, "qty": 0, "reason": "no_route", "detail": ""} for code in question.routeless),
+            *(
+                {"order": code, "qty": pieces, "reason": NO_ROUTE, "detail": ""}
+                for code, pieces in question.routeless.items()
+            ),
         ),
         tentative=tentative,
         log=_log(question, plan),
@@ -116,8 +123,19 @@ def _orders(question: Question, plan: Plan, versions: Mapping[str, int]) -> Iter
             yield PlannedOrder(
                 one.code, versions[one.code], one.completed_at, one.tardy_minutes, left_out.get(one.code, 0)
             )
-    for code in (*question.finished, *question.routeless):
-        yield PlannedOrder(code, versions[code], None, 0)
+    yield from (PlannedOrder(code, versions[code], None, 0) for code in question.finished)
+    yield from (PlannedOrder(code, versions[code], None, 0, pieces) for code, pieces in question.routeless.items())
+
+
+def _why_left_out(question: Question, plan: Plan, versions: Mapping[str, int]) -> Iterable[PlanReason]:
+    """Why pieces are in no lot, of orders that say nothing else: they come never, which is no minutes."""
+    told = {one.code for one in plan.orders if one.reasons}
+    for row in plan.unplanned:
+        if row.order in versions and row.order not in told:
+            told.add(row.order)
+            yield PlanReason(row.order, "cause", row.reason, {"detail": row.detail}, 0)
+    for code in question.routeless:
+        yield PlanReason(code, "cause", NO_ROUTE, {"detail": ""}, 0)
 
 
 def _reasons(one: Outlook) -> Iterable[PlanReason]:

@@ -68,7 +68,8 @@ class Question:
 
     problem: Problem
     finished: tuple[str, ...]
-    routeless: tuple[str, ...]
+    routeless: Mapping[str, int]
+    """Pieces of orders nobody knows how to make."""
     unpaced: tuple[tuple[str, int], ...]
     made: Mapping[tuple[str, int, str, date, str], int]
     """Pieces done under the job of (order, operation, line, shift-day, shift)."""
@@ -133,7 +134,7 @@ class _Loader:
         return Question(
             problem=problem,
             finished=tuple(code for code, work in works.items() if work is not None and code not in open_works),
-            routeless=tuple(code for code, work in works.items() if work is None),
+            routeless={row.order: pieces_of(row.quantity) for row in self.basis.orders if works[row.order] is None},
             unpaced=tuple((code, seq) for code, work in open_works.items() for seq in self._unpaced(work)),
             pins=frozenset((x.order, x.operation_seq, x.line) for x in self.basis.base if x.pinned),
             starved={

@@ -209,6 +209,22 @@ def test_what_nobody_can_make_is_told(planner):
     assert (run.state, "P9" in run.error) == ("failed", True)
 
 
+def test_an_order_that_cannot_be_planned_says_why(planner):
+    """Without a route, or with components that never come: its pieces are named as unplanned, with the cause."""
+    planner.site.item("P9")
+    planner.site.release("P9")
+    lost = planner.site.order("1", "P9", 40, at(20))
+    planner.site.conn.execute("delete from operation where item = 'P9'")
+    planner.site.stock("CMP", 0)
+    short = planner.site.order("2", "P1", 60, at(20))
+    plan = load_body(planner.site.conn, planner.replan().plan_id)
+    assert {one.order: one.unplanned_quantity for one in plan.orders} == {lost: 40, short: 60}
+    assert {one.order: one.cause for one in plan.reasons if one.kind == "cause"} == {
+        lost: "no_route",
+        short: "material",
+    }
+
+
 def test_a_plan_is_made_for_finished_orders_too(planner):
     """With nothing left to make there is an empty plan that knows the orders it was made for."""
     assert planner.replan().result["published"] == 1
