@@ -8,13 +8,15 @@ from uuid import uuid4
 
 from fastapi import APIRouter, Path, Query, Response
 
+from api.badges import require_lead
 from api.deps import Call, Calling, Door
+from api.routes.session import Secret
 from api.security.guard import needs
 from api.wire import Cursor, Id, Limit, Page, cursor_key, instant_of, page_of
 from mes.actions import floor as actions
 from mes.domain.access import Permission
 from mes.domain.andon import CallRole, rule_for
-from mes.domain.fields import Instant
+from mes.domain.fields import CodeOrNone, Instant
 from mes.domain.floor import AndonDocument, EntryDocument, JobMark, place_of
 from mes.domain.plant import Plant
 from mes.errors import ForbiddenError, NotFoundError
@@ -24,6 +26,7 @@ from mes.store.floor import AndonCall
 from mes.store.screens import api_floor
 from mes.store.screens.api_floor import EntryLine, JobLine
 from mes.store.screens.job_card import load_job_card
+from mes.store.screens.readiness import ReadyLine, list_readiness
 
 router = APIRouter(prefix="/api/v1", route_class=Door, tags=["floor"])
 JobId = Annotated[Id, Path()]
@@ -96,6 +99,24 @@ def list_entries(
 
 
 # ------------------------------------------------------------------ jobs
+@dataclass(frozen=True)
+class LetThrough:
+    """A line lead lets a job start before a closed gate: by badge, by code and PIN, or (neither) the caller."""
+
+    __pydantic_config__ = {"extra": "forbid"}  # noqa: RUF012
+
+    badge: CodeOrNone = ""
+    person: CodeOrNone = ""
+    pin: Secret | None = None
+
+
+@dataclass(frozen=True)
+class JobStart(JobMark):
+    """Start or switch to a job; `let_through`: before a gate (first article, missing drawing) that is closed."""
+
+    let_through: LetThrough | None = None
+
+
 @router.get("/jobs", **needs("plans:read"))
 def list_jobs(
     call: Calling,
@@ -122,6 +143,18 @@ def list_jobs(
     return page_of(rows, limit, lambda row: (row.planned_start_at, row.id))
 
 
+@router.get("/job-readiness", **needs("plans:read"))
+def list_job_readiness(
+    call: Calling,
+    *,
+    line: LineFilter = None,
+    can_run: Annotated[bool | None, Query(description="only those that can run now (true), or cannot")] = None,
+) -> list[ReadyLine]:
+    """What can run now, by line and planned start; what cannot says why. Jobs planned until the next day's end."""
+    rows = list_readiness(call.conn, call.plant(), call.at, line=line, lines=call.lines)
+    return [row for row in rows if can_run in {None, row.can_run}]
+
+
 @router.get("/jobs/{job_id}", **needs("plans:read"))
 def get_job(job_id: JobId, call: Calling) -> JobLine:
     """One job."""
@@ -140,7 +173,7 @@ def get_job_card(job_id: JobId, call: Calling) -> Response:
 
 
 @router.post("/jobs/{job_id}/start", status_code=201, **needs("jobs:run"))
-def start_job(job_id: JobId, body: JobMark, call: Calling) -> Heard:
+def start_job(job_id: JobId, body: JobStart, call: Calling) -> Heard:
     """开工: from now on what the station (or the whole line) counts is this job's."""
     return _mark(call, job_id, "start", body)
 
@@ -158,7 +191,7 @@ def finish_job(job_id: JobId, body: JobMark, call: Calling) -> Heard:
 
 
 @router.post("/jobs/{job_id}/switch", status_code=201, **needs("jobs:run"))
-def switch_job(job_id: JobId, body: JobMark, call: Calling) -> Heard:
+def switch_job(job_id: JobId, body: JobStart, call: Calling) -> Heard:
     """换线: from the job that runs to this one."""
     return _mark(call, job_id, "switch", body)
 
@@ -172,18 +205,28 @@ def confirm_job(job_id: JobId, body: JobMark, call: Calling) -> Heard:
 def _mark(
     call: Call, job_id: int, verb: Literal["start", "pause", "finish", "switch", "confirm"], said: JobMark
 ) -> Heard:
-    _require_job(call, job_id)
+    line = _require_job(call, job_id)
+    lead = said.let_through if isinstance(said, JobStart) else None
+    by = require_lead(call, line, badge=lead.badge, person=lead.person, pin=lead.pin) if lead else ""
     done = actions.mark_job(
-        call.conn, call.deed, job_id, verb, said=said, plant=call.plant(), client_id=said.client_id or uuid4()
+        call.conn,
+        call.deed,
+        job_id,
+        verb,
+        said=said,
+        plant=call.plant(),
+        client_id=said.client_id or uuid4(),
+        let_through_by=by,
     )
     return Heard(done.id, done.repeated)
 
 
-def _require_job(call: Call, job_id: int) -> None:
-    """Another line's job is not there. Raises NotFoundError."""
+def _require_job(call: Call, job_id: int) -> str:
+    """The job's line; another line's job is not there. Raises NotFoundError."""
     job = store.load_job(call.conn, job_id)
     if job is None or not call.sees(job.line):
         raise NotFoundError(f"There is no job {job_id}")
+    return job.line
 
 
 # ------------------------------------------------------------------ andon

@@ -9,10 +9,10 @@ from uuid import uuid4
 
 from fastapi import APIRouter, Path, Query
 
-from api.deps import Call, Calling, Door
+from api.badges import known_person
+from api.deps import Calling, Door
 from api.routes.floor import Heard, LineFilter
 from api.routes.session import Secret
-from api.security import login
 from api.security.guard import needs
 from api.wire import Cursor, Id, Limit, Page, cursor_key, page_of
 from mes.actions import floor as actions
@@ -23,7 +23,6 @@ from mes.domain.fields import ClientId, Code, CodeOrNone, Instant, Quantity
 from mes.domain.floor import EntryDocument, StopReason, place_of
 from mes.domain.handover import HandoverDocument, Restated, restated
 from mes.errors import Fault, InputError, NotFoundError
-from mes.store import access as people
 from mes.store import handover as store
 from mes.store.handover import Handover
 from mes.store.kpis import Loss, stop_pareto
@@ -75,41 +74,13 @@ def post_sign_on(body: SignOn, call: Calling) -> SignedOn:
     line, _ = place_of(plant, line=body.line, station=body.station, machine="")
     if line:
         call.require_line(line, body.station or body.line)
-    who = _who(call, body)
+    who = known_person(call, badge=body.badge, person=body.person, pin=body.pin)
     entry = EntryDocument(
         kind="who", line=body.line, station=body.station, person=who.code, share=body.share, leaves=body.leaves,
         effective_at=body.at,
     )  # fmt: skip
     done = actions.enter(call.conn, call.deed, entry, plant, client_id=body.client_id or uuid4())
     return SignedOn(done.id, done.repeated, who.code, who.name)
-
-
-def _who(call: Call, body: SignOn) -> people.BadgeRow:
-    """Whom a badge, or a code with its PIN, means. Raises InputError; a wrong PIN has to wait like a wrong password."""
-    if body.badge:
-        return _badged(call, body.badge)
-    own = call.caller.by.removeprefix("person:") if call.caller.by.startswith("person:") else ""
-    found = people.find_badge(call.conn, code=body.person or own)
-    if body.person in {"", own} and found is not None:
-        return found
-    called = f"pin|{body.person}"
-    call.house.failed_names.failed(called)
-    if not login.verify_password(found.pin_hash if found else None, body.pin or "") or found is None:
-        raise InputError("The name or the PIN is wrong", faults=(Fault("/pin", "wrong", "is not the one"),))
-    call.house.failed_names.succeeded(called)
-    return found
-
-
-def _badged(call: Call, badge: str) -> people.BadgeRow:
-    """Whose badge this is. Who tries badge after badge at one terminal has to wait. Raises InputError."""
-    here = f"badge|{call.caller.by}|{call.address}"
-    call.house.failed_names.check(here)
-    found = people.find_badge(call.conn, badge=badge)
-    if found is None:
-        call.house.failed_names.failed(here)
-        raise InputError("Nobody has that badge", faults=(Fault("/badge", "unknown", "is nobody's"),))
-    call.house.failed_names.succeeded(here)
-    return found
 
 
 @router.get("/presence", **needs("tracking:read"))

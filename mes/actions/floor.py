@@ -22,10 +22,12 @@ from mes.domain.floor import (
     reason_fault,
     time_fault,
 )
+from mes.domain.gate import GateKind
 from mes.domain.plant import Plant
 from mes.errors import ConflictError, Fault, NotFoundError
 from mes.store import floor as store
 from mes.store.pool import Connection
+from mes.store.readiness import closed_gates
 
 OFFLINE_FROM = timedelta(minutes=5)
 """A mark older than this was kept by a terminal that was cut off: it says what happened, whatever is allowed now."""
@@ -34,11 +36,19 @@ Verb = Literal["start", "pause", "finish", "switch", "confirm"]
 
 
 # ------------------------------------------------------------------ entries
-def enter(conn: Connection, deed: Deed, entry: EntryDocument, plant: Plant, *, client_id: UUID) -> Done:
+def enter(
+    conn: Connection,
+    deed: Deed,
+    entry: EntryDocument,
+    plant: Plant,
+    *,
+    client_id: UUID,
+    let_through_by: str = "",
+) -> Done:
     """Keep what somebody said, and have what it concerns booked again. Said twice under one client id, heard once.
 
-    Raises InputError naming each field, ConflictError when the reversed entry was taken back before, or when the order
-    of a job to be started is not released.
+    `let_through_by`: the line lead who lets a job start before a closed gate. Raises InputError naming each field,
+    ConflictError when the reversed entry was taken back before, or when a job to be started may not start.
     """
     job = store.load_job(conn, entry.job_id) if entry.job_id else None
     line = _line_of(entry, plant, job)
@@ -52,12 +62,14 @@ def enter(conn: Connection, deed: Deed, entry: EntryDocument, plant: Plant, *, c
         faults.append(Fault("/job_id", "elsewhere", f"job {job.id} is for line {job.line}"))
     undone, undo_faults = _undone(conn, entry, line, client_id)
     refuse("This entry", [*faults, *undo_faults])
-    row = _row(entry, line=line, at=at, client_id=client_id)
+    row = _row(entry, line=line, at=at, client_id=client_id, let_through_by=let_through_by)
     known = store.insert_entry(conn, row, timed=entry.effective_at is not None, entered_at=deed.at, entered_by=deed.by)
     if known is None:
         return Done(store.entry_id(conn, client_id) or 0, repeated=True)
     if job and entry.mark in ("start", "switch") and at > deed.at - OFFLINE_FROM:
         _require_startable(job)
+        if not let_through_by and entry.phase in (None, "production"):
+            _require_open_gates(conn, plant, job)
     record(
         conn,
         deed,
@@ -71,7 +83,15 @@ def enter(conn: Connection, deed: Deed, entry: EntryDocument, plant: Plant, *, c
 
 
 def mark_job(
-    conn: Connection, deed: Deed, job_id: int, verb: Verb, *, said: JobMark, plant: Plant, client_id: UUID
+    conn: Connection,
+    deed: Deed,
+    job_id: int,
+    verb: Verb,
+    *,
+    said: JobMark,
+    plant: Plant,
+    client_id: UUID,
+    let_through_by: str = "",
 ) -> Done:
     """Start, pause, finish, switch to or confirm a job: an entry. Raises NotFoundError for the job."""
     job = store.load_job(conn, job_id)
@@ -90,7 +110,7 @@ def mark_job(
         person=said.person,
         note=said.note,
     )
-    return enter(conn, deed, entry, plant, client_id=client_id)
+    return enter(conn, deed, entry, plant, client_id=client_id, let_through_by=let_through_by)
 
 
 def explain_stops(conn: Connection, deed: Deed, said: StopReason, plant: Plant, *, client_id: UUID) -> list[Done]:
@@ -139,10 +159,11 @@ def _undone(
     return undone, []
 
 
-def _row(entry: EntryDocument, *, line: str, at: datetime, client_id: UUID) -> store.EntryRow:
+def _row(entry: EntryDocument, *, line: str, at: datetime, client_id: UUID, let_through_by: str) -> store.EntryRow:
     share = None if entry.share is None else quantity_text(entry.share)
     detail = {
         "person": entry.person, "share": share, "leaves": entry.leaves, "note": entry.note, "ext": entry.ext,
+        "let_through_by": let_through_by,
     }  # fmt: skip
     return store.EntryRow(
         client_id=client_id,
@@ -182,6 +203,24 @@ def _require_startable(job: store.JobHead) -> None:
         raise ConflictError(f"Order {job.order_subject} is {job.order_status}", code="not_released")
     if job.withdrawn_at is not None:
         raise ConflictError(f"Job {job.id} is no longer planned", remedy="Start the line's next job.", code="withdrawn")
+
+
+_GATE_WORDS: dict[GateKind, tuple[str, str]] = {
+    "first_article": ("its first article", "Count a good piece in phase first_article"),
+    "document": ("its drawing", "Send the revision's documents"),
+}
+
+
+def _require_open_gates(conn: Connection, plant: Plant, job: store.JobHead) -> None:
+    closed = closed_gates(conn, plant, job.line, job.id)
+    if closed:
+        what, how = _GATE_WORDS[closed[0]]
+        raise ConflictError(
+            f"Job {job.id} waits for {what}",
+            remedy=f"{how}, or have a line lead let it start.",
+            facts={"gates": list(closed)},
+            code="gate",
+        )
 
 
 # ------------------------------------------------------------------ andon

@@ -14,6 +14,7 @@ from functools import cached_property
 from typing import Literal
 
 from mes.domain.andon import AndonRule
+from mes.domain.gate import GateRule
 from mes.domain.plant_faults import dangling, duplicates
 from mes.errors import Fault
 
@@ -47,12 +48,16 @@ class Name:
 
 @dataclass(frozen=True, slots=True)
 class Site:
-    """The plant itself; `time_zone` is an IANA name and decides every shift and date."""
+    """The plant itself; `time_zone` is an IANA name and decides every shift and date.
+
+    `badge_prefix`: a code read at a terminal that begins so is somebody's badge, and no piece.
+    """
 
     code: str
     name: Name
     time_zone: str
     palette: Literal["quiet", "classic"] = "quiet"
+    badge_prefix: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -351,6 +356,7 @@ class Plant:
     source: tuple[Source, ...] = ()
     tag: tuple[Tag, ...] = ()
     andon: tuple[AndonRule, ...] = ()
+    gate: tuple[GateRule, ...] = ()
 
     @cached_property
     def lines(self) -> dict[str, Line]:

@@ -68,6 +68,8 @@ def _references(plant: Plant) -> Iterator[tuple[str, int, str, str, Iterable[str
         yield "station", i, "machine", station.machine, plant.machines
     for i, rule in enumerate(plant.andon):
         yield from (("andon", i, "lines", code, lines) for code in rule.lines)
+    for i, gate in enumerate(plant.gate):
+        yield from (("gate", i, "lines", code, lines) for code in gate.lines)
     for i, reason in enumerate(plant.reason):
         yield "reason", i, "parent", reason.parent, plant.reasons
     for i, tag in enumerate(plant.tag):

@@ -1,4 +1,4 @@
-"""What can run now on a line, and why the rest cannot: held, no pieces from the operation before, no material.
+"""What can run now on a line, and why the rest cannot: held, no pieces from the operation before, no material, a gate.
 
 A job can run when one piece can be made; `pieces` says how many could with what is there now. Material nobody counts
 holds nothing up.
@@ -11,7 +11,23 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Literal
 
-Obstacle = Literal["held", "withdrawn", "finished", "previous_operation", "material"]
+from mes.domain.gate import GateKind
+
+Obstacle = Literal[
+    "held", "not_released", "withdrawn", "finished", "previous_operation", "material", "document", "first_article"
+]
+Weight = Literal["refused", "override", "warned"]
+WEIGHTS: dict[Obstacle, Weight] = {
+    "held": "refused",
+    "not_released": "refused",
+    "withdrawn": "refused",
+    "finished": "refused",
+    "document": "override",
+    "first_article": "override",
+    "previous_operation": "warned",
+    "material": "warned",
+}
+"""Whether a start is refused, needs a line lead, or is warned of only: counts of pieces and parts may be wrong."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +48,10 @@ class Hindrance:
     item: str = ""
     can_be_called: bool = False
 
+    @property
+    def weight(self) -> Weight:
+        return WEIGHTS[self.kind]
+
 
 @dataclass(frozen=True, slots=True)
 class Readiness:
@@ -47,10 +67,21 @@ class Readiness:
 
 
 def readiness(
-    job_id: int, *, state: str, is_withdrawn: bool, left: int, before: int | None, parts: Sequence[PartStock]
+    job_id: int,
+    *,
+    state: str,
+    is_withdrawn: bool,
+    left: int,
+    before: int | None,
+    parts: Sequence[PartStock],
+    gates: Sequence[GateKind] = (),
 ) -> Readiness:
-    """Whether a job can run. `before`: good pieces of the operation before that wait here; None: it is the first."""
+    """Whether a job can run. `before`: good pieces of the operation before that wait here; None: it is the first.
+
+    `gates`: those the job has not passed.
+    """
     found = list(_by_state(state, is_withdrawn, left))
+    found += [Hindrance(gate) for gate in gates]
     if before is not None and before <= 0:
         found.append(Hindrance("previous_operation"))
     possible = [left] if before is None else [left, max(before, 0)]
@@ -65,7 +96,9 @@ def readiness(
 def _by_state(state: str, is_withdrawn: bool, left: int) -> Iterable[Hindrance]:
     if is_withdrawn:
         yield Hindrance("withdrawn")
-    if state in {"held", "waiting"}:
+    if state == "held":
         yield Hindrance("held")
+    if state == "waiting":
+        yield Hindrance("not_released")
     if state in {"completed", "closed", "aborted"} or left <= 0:
         yield Hindrance("finished")

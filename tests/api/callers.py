@@ -162,15 +162,17 @@ def make_job(site: Site, number: str, *, line: str = "L01", quantity: int = 100)
     return int(row[0])
 
 
-def count_pieces(site: Site, order_id: int, *, good: int, reject: int = 0, job_id: int = 0) -> None:
+def count_pieces(
+    site: Site, order_id: int, *, good: int, reject: int = 0, job_id: int = 0, phase: str = "production"
+) -> None:
     """Pieces of an order's only operation, as booking leaves them."""
     with psycopg.connect(site.database_url) as conn:
         conn.execute(
             """
             insert into shift_count (station, shift_day, shift, job_id, phase, line, order_id, operation_seq, good,
                                      reject, rework, scrap, entered, enters, leaves)
-            values ('L01-S1', '2026-01-05', 'D', %(job_id)s, 'production', 'L01', %(order_id)s, 10, %(good)s,
+            values ('L01-S1', '2026-01-05', 'D', %(job_id)s, %(phase)s, 'L01', %(order_id)s, 10, %(good)s,
                     %(reject)s, 0, 0, %(good)s + %(reject)s, true, true)
             """,
-            {"job_id": job_id, "order_id": order_id, "good": good, "reject": reject},
+            {"job_id": job_id, "order_id": order_id, "good": good, "reject": reject, "phase": phase},
         )

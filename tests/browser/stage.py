@@ -96,7 +96,7 @@ class Stage:
         self.said.append(
             {"path": request.url.path, "key": request.headers.get("idempotency-key"), "body": await request.json()}
         )
-        return JSONResponse({"id": len(self.said)}, status_code=201)
+        return JSONResponse({"id": len(self.said), "name": "吴 Wu"}, status_code=201)
 
     async def _tell(self, request: Request) -> Response:
         answer = self.scene(request.url.path.removeprefix("/api/v1"))

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from mes.domain.plant import Name
 from mes.store.screens.hours import HourImage
+from mes.store.screens.readiness import HindranceImage
 from mes.store.screens.station import (
     DocumentImage,
     PartImage,
+    PersonImage,
     ReasonImage,
     SaidImage,
     StationImage,
@@ -30,7 +32,12 @@ STOPS = tuple(ReasonImage(f"S{k}", name) for k, name in enumerate((
 )))  # fmt: skip
 
 
-def _job(number: str, state: str, good: int, start_ms: int) -> StationJobImage:
+MISSING = HindranceImage("material", "warned", "C-PLUG-4", Name("四芯插头", "Four-pin plug"), can_be_called=True)
+FIRST_ARTICLE = HindranceImage("first_article", "override")
+HELD = HindranceImage("held", "refused")
+
+
+def _job(number: str, state: str, good: int, start_ms: int, *hindrances: HindranceImage) -> StationJobImage:
     return StationJobImage(
         order=number, item="HAR-35", name=Name("主线束 W-35", "Main harness W-35"), revision="C", operation_seq=20,
         operation=Name("压接装配", "Crimp and assemble"), quantity=240, good=good, reject=3 if good else 0, state=state,
@@ -41,6 +48,7 @@ def _job(number: str, state: str, good: int, start_ms: int) -> StationJobImage:
             PartImage("C-PLUG-4", Name("四芯插头", "Four-pin plug"), "pcs", "2", "800", NOW_MS + 7 * HOUR_MS),
             PartImage("C-TAPE", Name("绝缘胶带", "Insulating tape"), "m", "0.4"),
         ),
+        hindrances=hindrances, can_make=0 if hindrances else 240 - good,
     )  # fmt: skip
 
 
@@ -55,7 +63,8 @@ def station(code: str) -> StationImage:
         unassigned=12 if idle else 0,
         jobs={
             "41": _job("MO26-1104", "ready" if idle else "running", 0 if idle else 171, NOW_MS - 2 * HOUR_MS),
-            "42": _job("MO26-1108", "waiting", 0, NOW_MS + 2 * HOUR_MS),
+            "42": _job("MO26-1108", "ready", 0, NOW_MS + 2 * HOUR_MS, FIRST_ARTICLE, MISSING),
+            "43": _job("MO26-1109", "held", 0, NOW_MS + 5 * HOUR_MS, HELD),
             "40": _job("MO26-1101", "completed", 240, NOW_MS - 6 * HOUR_MS),
         },
         reject_reasons=REJECTS, stop_reasons=STOPS,
@@ -69,6 +78,11 @@ def station(code: str) -> StationImage:
             str((SHIFT_FROM_MS + k * HOUR_MS) // 1000): HourImage(good, reject)
             for k, (good, reject) in enumerate(((31, 0), (36, 1), (29, 2), (38, 0), (37, 0)))
         },
+        people=() if idle else (
+            PersonImage("wu", "吴 Wu", NOW_MS - 6 * HOUR_MS, here=True),
+            PersonImage("zhao", "赵 Zhao", NOW_MS - 5 * HOUR_MS, here=False),
+        ),
+        badge_prefix="GP",
         components=("C-WIRE-2", "C-PLUG-4", "C-TAPE", "C-COMP-35"), shift=SHIFT, job=None if idle else "41",
         phase=None if idle else "production", hour_from=NOW_MS - 72 * MINUTE_MS,
     )  # fmt: skip

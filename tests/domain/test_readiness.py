@@ -36,3 +36,14 @@ def test_what_is_held_finished_or_without_pieces_cannot_run() -> None:
     assert [h.kind for h in judged(state="held", before=0).hindrances] == ["held", "previous_operation"]
     assert [h.kind for h in judged(left=0).hindrances] == ["finished"]
     assert [h.kind for h in judged(is_withdrawn=True).hindrances] == ["withdrawn"]
+    assert [h.kind for h in judged(state="waiting").hindrances] == ["not_released"]
+
+
+def test_a_gate_needs_a_line_lead_and_material_only_warns() -> None:
+    """Each hindrance says whether a start is refused, overridden by a line lead, or warned of."""
+    found = judged(gates=("first_article",), parts=[part("0")], state="held").hindrances
+    assert [(h.kind, h.weight) for h in found] == [
+        ("held", "refused"),
+        ("first_article", "override"),
+        ("material", "warned"),
+    ]

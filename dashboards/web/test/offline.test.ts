@@ -121,10 +121,15 @@ describe('a barcode reader', () => {
     expect(type(scanner, 'SN-0043', 8)).toEqual(['SN-0043']);
   });
 
-  it('names a part of the job, a part that is wrong here, or the piece', () => {
-    expect(meaning('C-WIRE|LOT7', ['C-WIRE'], ['C-WIRE', 'C-COMP'])).toEqual({ kind: 'part', item: 'C-WIRE' });
-    expect(meaning('C-COMP', ['C-WIRE'], ['C-WIRE', 'C-COMP'])).toEqual({ kind: 'wrong', item: 'C-COMP' });
-    expect(meaning('SN-1', ['C-WIRE'], ['C-WIRE'])).toEqual({ kind: 'piece', serial: 'SN-1' });
+  it('names a part of the job, a part that is wrong here, a job card, a badge, or the piece', () => {
+    const known = { parts: ['C-WIRE'], components: ['C-WIRE', 'C-COMP'], badgePrefix: 'GP' };
+    expect(meaning('C-WIRE|LOT7', known)).toEqual({ kind: 'part', item: 'C-WIRE' });
+    expect(meaning('C-COMP', known)).toEqual({ kind: 'wrong', item: 'C-COMP' });
+    expect(meaning('TAKT/JOB/41', known)).toEqual({ kind: 'job', job: '41' });
+    expect(meaning('TAKT/BADGE/工牌 7', known)).toEqual({ kind: 'badge', badge: '工牌 7' });
+    expect(meaning('GP00231', known)).toEqual({ kind: 'badge', badge: 'GP00231' });
+    expect(meaning('GP00231', { ...known, badgePrefix: '' })).toEqual({ kind: 'piece', serial: 'GP00231' });
+    expect(meaning('SN-1', known)).toEqual({ kind: 'piece', serial: 'SN-1' });
   });
 
   it('gives ids that are version 4 UUIDs', () => {

@@ -16,8 +16,10 @@ from mes.domain.material.shortage import advance
 from mes.domain.plant import Line, Name, Plant, Station
 from mes.domain.tracking.jobs import YIELD_PHASES
 from mes.store.pool import Connection
+from mes.store.screens.api_shift import list_presence
 from mes.store.screens.hours import HourImage, load_hours
 from mes.store.screens.plant import ShiftImage, SiteImage, post_of, shift_image, site_image
+from mes.store.screens.readiness import HindranceImage, show_readiness
 from mes.store.screens.strip import load_slow, load_strips
 from mes.store.screens.wall import CallImage, show_calls
 from mes.store.screens.wire import ms, ms_or_none, name_of, quantity
@@ -70,6 +72,9 @@ class StationJobImage:
     planned_end: int
     documents: tuple[DocumentImage, ...] = ()
     parts: tuple[PartImage, ...] = ()
+    hindrances: tuple[HindranceImage, ...] = ()
+    can_make: int = 0
+    """Pieces that could be made now with what is there; of a job that is done 0, and nothing hinders it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,6 +110,16 @@ class SaidImage:
 
 
 @dataclass(frozen=True, slots=True)
+class PersonImage:
+    """Somebody who is on here (`here`), or on the whole line."""
+
+    code: str
+    name: str
+    since: int
+    here: bool
+
+
+@dataclass(frozen=True, slots=True)
 class StationImage:
     """Everything `/station/{code}` shows. `good` and `reject` are this shift's, `unassigned` of them nobody's yet.
 
@@ -130,6 +145,8 @@ class StationImage:
     said: tuple[SaidImage, ...]
     calls: dict[str, CallImage]
     hours: dict[str, HourImage]
+    people: tuple[PersonImage, ...]
+    badge_prefix: str
     components: tuple[str, ...]
     """Item codes that are components of something: scanned where the job does not use them, they are the wrong part."""
     shift: ShiftImage | None = None
@@ -172,6 +189,8 @@ def show_station(conn: Connection, calendar: Calendar, at: datetime, code: str) 
         said=said,
         calls=show_calls(conn, [line.code]),
         hours=load_hours(conn, window, code, [code]) if window else {},
+        people=_people(conn, at, station),
+        badge_prefix=plant.site.badge_prefix,
         components=tuple(row[0] for row in conn.execute("select distinct component from bom_line order by 1")),
         shift=shift_image(plant, window) if window else None,
         job=running,
@@ -194,6 +213,13 @@ def _reasons(plant: Plant, kind: str) -> tuple[ReasonImage, ...]:
         for reason in plant.reason
         if reason.kind == kind and reason.code not in parents
     )
+
+
+def _people(conn: Connection, at: datetime, station: Station) -> tuple[PersonImage, ...]:
+    """Who is on at this station, and who on its whole line."""
+    found = list_presence(conn, at, line=station.line, lines=None)
+    here = [one for one in found if one.station in ("", station.code)]
+    return tuple(PersonImage(one.person, one.name, ms(one.since), one.station == station.code) for one in here)
 
 
 def _hour_from(said: Sequence[SaidImage], window: ShiftWindow | None) -> int | None:
@@ -297,11 +323,17 @@ def _jobs(
             },
         ).fetchall()
     parts = _parts(conn, calendar, at, station=station, line=line, jobs=rows)
-    return {str(row.id): _job(row, tuple(parts[row.id])) for row in rows}
+    open_jobs = [row.id for row in rows if row.state != "completed"]
+    ready = show_readiness(conn, calendar.plant, line.code, open_jobs)
+    return {str(row.id): _job(row, tuple(parts[row.id]), *ready.get(row.id, (0, ()))) for row in rows}
 
 
-def _job(row: _JobRow, parts: tuple[PartImage, ...]) -> StationJobImage:
+def _job(
+    row: _JobRow, parts: tuple[PartImage, ...], can_make: int, hindrances: tuple[HindranceImage, ...]
+) -> StationJobImage:
     return StationJobImage(
+        hindrances=hindrances,
+        can_make=can_make,
         order=row.number,
         item=row.item,
         name=name_of(row.name, row.item),

@@ -418,6 +418,13 @@ export interface HandoverNow {
   restated: Array<Restated>;
 }
 
+export interface HindranceLine {
+  kind: "held" | "not_released" | "withdrawn" | "finished" | "previous_operation" | "material" | "document" | "first_article";
+  weight: "refused" | "override" | "warned";
+  item: string;
+  can_be_called: boolean;
+}
+
 export interface Input {
   name: string;
   value: number;
@@ -494,6 +501,17 @@ export interface JobMark {
   note?: string;
 }
 
+export interface JobStart {
+  client_id?: string | null;
+  station?: string;
+  machine?: string;
+  effective_at?: string | null;
+  phase?: "setup" | "first_article" | "production" | "rework" | "trial" | null;
+  person?: string;
+  note?: string;
+  let_through?: LetThrough | null;
+}
+
 export interface JobStretch {
   from_at: string;
   to_at: string | null;
@@ -556,6 +574,12 @@ export interface LaborLine {
   to_at: string;
   share: string;
   seconds: number;
+}
+
+export interface LetThrough {
+  badge?: string;
+  person?: string;
+  pin?: string | null;
 }
 
 export interface LineDay {
@@ -1043,6 +1067,26 @@ export interface Ratio {
 export interface Readiness {
   status: string;
   checks: Record<string, string>;
+}
+
+export interface ReadyLine {
+  job_id: number;
+  system: string;
+  number: string;
+  item: string;
+  operation_seq: number;
+  line: string;
+  shift_day: string;
+  shift: string;
+  sequence: number;
+  quantity: number;
+  good: number;
+  state: string;
+  planned_start_at: string;
+  planned_end_at: string;
+  can_run: boolean;
+  pieces: number;
+  hindrances: Array<HindranceLine>;
 }
 
 export interface Release_Input {

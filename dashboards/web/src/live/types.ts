@@ -97,6 +97,14 @@ export interface DocumentImage {
   url: string;
 }
 
+export interface HindranceImage {
+  kind: string;
+  weight: string;
+  item: string;
+  name?: Name;
+  can_be_called: boolean;
+}
+
 export interface HourImage {
   good: number;
   reject: number;
@@ -201,6 +209,13 @@ export interface PartImage {
   at_line?: string;
   lasts_until?: number;
   called: boolean;
+}
+
+export interface PersonImage {
+  code: string;
+  name: string;
+  since: number;
+  here: boolean;
 }
 
 export interface PlanImage {
@@ -352,6 +367,8 @@ export interface StationImage {
   said: Array<SaidImage>;
   calls: Record<string, CallImage>;
   hours: Record<string, HourImage>;
+  people: Array<PersonImage>;
+  badge_prefix: string;
   components: Array<string>;
   shift?: ShiftImage;
   job?: string;
@@ -376,6 +393,8 @@ export interface StationJobImage {
   planned_end: number;
   documents: Array<DocumentImage>;
   parts: Array<PartImage>;
+  hindrances: Array<HindranceImage>;
+  can_make: number;
 }
 
 export interface StepImage {

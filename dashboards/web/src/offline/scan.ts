@@ -22,12 +22,31 @@ export class Scanner {
   }
 }
 
-export type Scanned = { kind: 'part'; item: string } | { kind: 'wrong'; item: string } | { kind: 'piece'; serial: string };
+export type Scanned =
+  | { kind: 'part'; item: string }
+  | { kind: 'wrong'; item: string }
+  | { kind: 'job'; job: string }
+  | { kind: 'badge'; badge: string }
+  | { kind: 'piece'; serial: string };
 
-/** What a code means here: a part this job uses, a part it does not use, else the piece itself. */
-export function meaning(code: string, parts: readonly string[], components: readonly string[]): Scanned {
+/** What is known where a code is read: parts of the job, all components there are, how the plant's badges begin. */
+export interface Known {
+  parts: readonly string[];
+  components: readonly string[];
+  badgePrefix: string;
+}
+/** How a printed job card's code begins (mes/formats/job_card.py), and a badge printed by us. */
+const JOB = /^TAKT\/JOB\/(\d+)$/;
+const BADGE = /^TAKT\/BADGE\/(.+)$/;
+
+/** What a code means here: a job card, a badge, a part this job uses, a part it does not use, else the piece itself. */
+export function meaning(code: string, known: Known): Scanned {
+  const job = JOB.exec(code)?.[1];
+  if (job) return { kind: 'job', job };
+  const badge = BADGE.exec(code)?.[1] ?? (known.badgePrefix && code.startsWith(known.badgePrefix) ? code : undefined);
+  if (badge) return { kind: 'badge', badge };
   const head = code.split(/[|;,\s]/, 1)[0]!;
-  if (parts.includes(head)) return { kind: 'part', item: head };
-  if (components.includes(head)) return { kind: 'wrong', item: head };
+  if (known.parts.includes(head)) return { kind: 'part', item: head };
+  if (known.components.includes(head)) return { kind: 'wrong', item: head };
   return { kind: 'piece', serial: code };
 }

@@ -27,14 +27,14 @@ export interface Speech {
   undo: () => void;
 }
 
-const plantNow = (): string | undefined => {
+export const plantNow = (): string | undefined => {
   const now = plantClock.now();
   return now === undefined ? undefined : new Date(now).toISOString();
 };
 
-/** Entries and marks say when they took effect, calls for help when they were made. */
+/** Entries and marks say when they took effect, calls for help and badges when they were made. */
 function timeField(path: string): 'effective_at' | 'at' | undefined {
-  if (path === '/andon-calls') return 'at';
+  if (path === '/andon-calls' || path === '/sign-ons') return 'at';
   return path === '/entries' || path.startsWith('/jobs/') ? 'effective_at' : undefined;
 }
 
