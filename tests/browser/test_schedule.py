@@ -227,7 +227,7 @@ def test_two_boards_stand_side_by_side(look: Look, stage: Stage) -> None:
     expect(after.locator(".bar.moved")).to_have_count(1)
     expect(after.locator(".ghost")).to_have_count(1)
     expect(after.locator(".bar")).to_have_count(2)
-    expect(after.locator("h2")).to_contain_text("1 lots move")
+    expect(after.locator("h2")).to_contain_text("Lots that move, come or go: 1")
     expect(page.locator("table.figures")).to_contain_text("New order done")
     expect(page.locator(".note")).to_contain_text("once the ERP has placed it")
     expect(page.locator("table.figures button")).to_be_disabled()
