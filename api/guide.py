@@ -157,7 +157,7 @@ def _see_slow(eyes: Eyes) -> Seen:
 
 def _see_hands(eyes: Eyes) -> Seen:
     hands = [s.code for s in eyes.plant.station if not s.machine]
-    pieces = guide.pieces_today(eyes.conn, hands, eyes.now - timedelta(hours=12))
+    pieces = guide.pieces_since(eyes.conn, hands, eyes.now - timedelta(hours=12))
     return Seen(pieces > 0, {"pieces": pieces})
 
 

@@ -150,7 +150,7 @@ def list_job_readiness(
     line: LineFilter = None,
     can_run: Annotated[bool | None, Query(description="only those that can run now (true), or cannot")] = None,
 ) -> list[ReadyLine]:
-    """What can run now, by line and planned start; what cannot says why. Jobs planned until the next day's end."""
+    """What can run now, by line and planned start; what cannot says why. Jobs planned to begin within 36 hours."""
     rows = list_readiness(call.conn, call.plant(), call.at, line=line, lines=call.lines)
     return [row for row in rows if can_run in {None, row.can_run}]
 

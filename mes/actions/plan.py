@@ -184,12 +184,12 @@ def publish(conn: Connection, deed: Deed, plan_id: int, expected_current: int | 
         raise ConflictError(f"Plan {plan_id} is published already")
     if head.state != "proposed":
         raise ConflictError(f"Plan {plan_id} is {head.state} and cannot be published", remedy="Ask for a new plan.")
-    before = None if current is None else load_body(conn, current)
     if body.tentative:
         raise ConflictError(
             f"Order {body.tentative[0].order} of this plan is not placed yet, so nobody could make it",
             remedy="Place it in the ERP first; the next plan has it.",
         )
+    before = None if current is None else load_body(conn, current)
     change = None if before is None else diff(before, body)
     if current != expected_current:
         raise PlanOvertakenError(current, change)

@@ -36,7 +36,7 @@ def span_at(conn: Connection, machine: str, at: datetime) -> Span | None:
     )
 
 
-def pieces_today(conn: Connection, stations: Sequence[str], since: datetime) -> int:
+def pieces_since(conn: Connection, stations: Sequence[str], since: datetime) -> int:
     """Good pieces booked at any of the stations since an instant."""
     row = conn.execute(
         """
