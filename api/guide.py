@@ -25,6 +25,8 @@ DOOR_S_MAX = 5.0
 BOOKED_AFTER_S = 5.0
 """Real seconds after which what happened has been heard and booked."""
 FAULTY, SLOWED = "L02-M2", "L04-M3"
+SLOW_FACTOR, SLOW_SHARE_MAX = 2, 0.65
+"""Half as fast; what a line that is still filling may lose by itself is above this share of its pace."""
 SHORT, RECEIPT = "CMP-12", "PO-7001"
 POSTPONE = "postpone-compressors"
 
@@ -145,13 +147,13 @@ def _see_mended(eyes: Eyes) -> Seen:
 
 
 def _slow(doors: Doors) -> str:
-    return str(doors.post("machines", "/slow", {"machine": SLOWED, "factor": 2, "minutes": 30})["at"])
+    return str(doors.post("machines", "/slow", {"machine": SLOWED, "factor": SLOW_FACTOR, "minutes": 30})["at"])
 
 
 def _see_slow(eyes: Eyes) -> Seen:
     station = next((s for s in eyes.plant.station if s.machine == SLOWED), None)
     slow = load_slow(eyes.conn, eyes.plant, eyes.now, [station.code]) if station else {}
-    shares = [round(100 * share) for share in slow.values()]
+    shares = [round(100 * share) for share in slow.values() if share <= SLOW_SHARE_MAX]
     return Seen(True, {"machine": SLOWED, "percent": shares[0]}) if shares and "slow" in eyes.deeds else Seen()
 
 

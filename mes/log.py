@@ -34,6 +34,8 @@ def configure(*, as_json: bool | None = None, level: int = logging.INFO) -> None
         )
     )
     logging.basicConfig(handlers=[handler], level=level, force=True)
+    # It tells every request; what went wrong with one, its caller says.
+    logging.getLogger("httpx").setLevel(logging.WARNING)
     structlog.configure(
         processors=[
             structlog.stdlib.filter_by_level,
