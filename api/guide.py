@@ -125,10 +125,9 @@ def _break(doors: Doors) -> str:
 
 def _see_fault(eyes: Eyes) -> Seen:
     deed = eyes.deeds.get("fault")
-    span = guide.span_at(eyes.conn, FAULTY, deed.at) if deed else None
-    if span is None or span.state != "fault":
-        return Seen()
-    return Seen(True, {"machine": FAULTY, "since_at": _ms(span.from_at)})
+    # Broken before its shift begins, a machine shows it once it is switched on.
+    began_at = guide.first_fault(eyes.conn, FAULTY, deed.at) if deed else None
+    return Seen(True, {"machine": FAULTY, "since_at": _ms(began_at)}) if began_at else Seen()
 
 
 def _mend(doors: Doors) -> str:
@@ -139,8 +138,7 @@ def _see_mended(eyes: Eyes) -> Seen:
     broken, mended = eyes.deeds.get("fault"), eyes.deeds.get("mend")
     if broken is None or mended is None or mended.at < broken.at:
         return Seen()
-    span = guide.span_at(eyes.conn, FAULTY, mended.at)
-    if span is None or span.state in ("fault", "offline"):
+    if guide.state_at(eyes.conn, FAULTY, mended.at) in (None, "fault", "offline"):
         return Seen()
     minutes = round((mended.at - broken.at) / timedelta(minutes=1))
     return Seen(True, {"machine": FAULTY, "minutes": minutes, "to_at": _ms(mended.at)})

@@ -100,8 +100,10 @@ def test_a_real_plant_has_no_guide(site: Site) -> None:
     ] == []
 
 
-def test_a_press_is_no_tick(demo: Site, machines: Machines, database_url: str) -> None:
-    """The button breaks the machine; the step is done once the fault of that very instant is booked."""
+@pytest.mark.parametrize("began_at", [HAPPENED, HAPPENED + timedelta(minutes=2)])
+def test_a_press_is_no_tick(demo: Site, machines: Machines, database_url: str, began_at: datetime) -> None:
+    """The button breaks the machine; the step is done once the fault is booked, of that very instant or, where the
+    machine was not switched on yet, of when it was."""
     assert demo.caller().post("/demo/fault", json={}).status_code == 202
     assert [(one["machine"], one["state"]) for one in machines.asked] == [("L02-M2", "fault")]
     step = seen(demo, "fault")
@@ -110,11 +112,11 @@ def test_a_press_is_no_tick(demo: Site, machines: Machines, database_url: str) -
         conn.execute(
             "insert into state_span (machine, from_at, state, cause, stop_code, job_id, order_id, phase, shift)"
             " values ('L02-M2', %s, 'fault', '', 'E201', 0, 0, '', '')",
-            [HAPPENED],
+            [began_at],
         )
     step = seen(demo, "fault")
     assert step["done"]
-    assert step["facts"] == {"machine": "L02-M2", "since_at": round(HAPPENED.timestamp() * 1000)}
+    assert step["facts"] == {"machine": "L02-M2", "since_at": round(began_at.timestamp() * 1000)}
 
 
 def test_totals_are_compared_with_the_truth(demo: Site, machines: Machines, database_url: str) -> None:

@@ -15,25 +15,28 @@ from mes.store.pool import Connection
 Row = TypeVar("Row")
 
 
-@dataclass(frozen=True, slots=True)
-class Span:
-    """A booked stretch of a machine's time."""
-
-    state: str
-    from_at: datetime
-
-
-def span_at(conn: Connection, machine: str, at: datetime) -> Span | None:
+def state_at(conn: Connection, machine: str, at: datetime) -> str | None:
     """What a machine did at an instant; None where nothing is booked yet."""
-    return _one(
-        conn,
-        Span,
+    row = conn.execute(
         """
-        select state, from_at from state_span
+        select state from state_span
         where machine = %(machine)s and from_at <= %(at)s and (to_at is null or to_at > %(at)s)
         """,
         {"machine": machine, "at": at},
-    )
+    ).fetchone()
+    return row[0] if row else None
+
+
+def first_fault(conn: Connection, machine: str, since: datetime) -> datetime | None:
+    """When a machine's first fault began that lasted at an instant or came later; None where it had none."""
+    row = conn.execute(
+        """
+        select min(from_at) from state_span
+        where machine = %(machine)s and state = 'fault' and (to_at is null or to_at > %(since)s)
+        """,
+        {"machine": machine, "since": since},
+    ).fetchone()
+    return row[0] if row else None
 
 
 def pieces_since(conn: Connection, stations: Sequence[str], since: datetime) -> int:
