@@ -2,12 +2,12 @@
 
 A `Plant` is one version of the plant model, whole and frozen. It is the shape of `plant.toml`: reading the file is
 `mes.formats.plant_file`, keeping versions is `mes.store.plant`. Values check themselves where they stand alone;
-`faults` checks what only the whole can know (a tag's machine exists, two tags do not share an address).
+what only the whole can know (a tag's machine exists, two tags do not share an address) is checked by
+`mes.domain.plant_faults`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import date
 from functools import cached_property
@@ -15,8 +15,6 @@ from typing import Literal
 
 from mes.domain.andon import AndonRule
 from mes.domain.gate import GateRule
-from mes.domain.plant_faults import dangling, duplicates
-from mes.errors import Fault
 
 Weekday = Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"]
 SignalKind = Literal[
@@ -416,45 +414,3 @@ class Plant:
     def lines_in(self, group: str) -> tuple[str, ...]:
         """The lines an operation means when it names a group, or a line's own code."""
         return tuple(line.code for line in self.line if group in line.groups or group == line.code)
-
-    def faults(self) -> list[Fault]:
-        """Everything wrong with the model as a whole; empty when it may be applied."""
-        return [*duplicates(self), *dangling(self), *_odd_tags(self), *_odd_lines(self)]
-
-
-def _odd_tags(plant: Plant) -> Iterator[Fault]:
-    for i, tag in enumerate(plant.tag):
-        source = plant.sources.get(tag.source)
-        if source is None:
-            continue
-        yield from (Fault(f"/tag/{i}{where}", "tag", detail) for where, detail in _tag_faults(tag, source))
-
-
-def _tag_faults(tag: Tag, source: Source) -> Iterator[tuple[str, str]]:
-    needed = {"opcua": ("node",), "mqtt": ("topic",), "sparkplug": ("group", "edge", "metric"), "http": ()}
-    for key in needed[source.kind]:
-        if not getattr(tag, key):
-            yield "", f"{tag.address} comes from {source.kind} source {source.code} and so needs `{key}`"
-    for word, state in tag.states.items():
-        if state not in MACHINE_STATES:
-            yield "/states", f"{word!r} is mapped to {state!r}, which is no machine state ({', '.join(MACHINE_STATES)})"
-    timed = source.clock != "received" and (source.kind != "mqtt" or tag.time_path)
-    if tag.signal in PULSES and not (timed or tag.sequence_path or tag.at_most_once):
-        yield (
-            "",
-            f"{tag.address} is a pulse without device time or sequence: "
-            "give time_path or sequence_path, or say at_most_once = true",
-        )
-
-
-def _odd_lines(plant: Plant) -> Iterator[Fault]:
-    for i, line in enumerate(plant.line):
-        station = plant.stations.get(line.counts_at)
-        if station and station.line != line.code:
-            detail = f"{line.counts_at} stands on line {station.line}, not on {line.code}"
-            yield Fault(f"/line/{i}/counts_at", "unknown", detail)
-    for i, station in enumerate(plant.station):
-        machine = plant.machines.get(station.machine)
-        if machine and machine.line != station.line:
-            detail = f"{machine.code} stands on line {machine.line}, not on {station.line}"
-            yield Fault(f"/station/{i}/machine", "unknown", detail)

@@ -1,18 +1,20 @@
-"""What only a plant model as a whole can know: names given twice, and names of what is not there."""
+"""What only a plant model as a whole can know: names given twice, names of what is not there, parts that do not fit."""
 
 from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Iterator
-from typing import TYPE_CHECKING
 
+from mes.domain.plant import MACHINE_STATES, PULSES, Plant, Source, Tag
 from mes.errors import Fault
 
-if TYPE_CHECKING:
-    from mes.domain.plant import Plant
+
+def plant_faults(plant: Plant) -> list[Fault]:
+    """Everything wrong with the model as a whole; empty when it may be applied."""
+    return [*_duplicates(plant), *_dangling(plant), *_odd_tags(plant), *_odd_lines(plant)]
 
 
-def duplicates(plant: Plant) -> Iterator[Fault]:
+def _duplicates(plant: Plant) -> Iterator[Fault]:
     """Codes that are there more than once, at their last place."""
     named: dict[str, Iterable[str]] = {
         kind: (thing.code for thing in getattr(plant, kind))
@@ -27,7 +29,7 @@ def duplicates(plant: Plant) -> Iterator[Fault]:
                 yield Fault(f"/{kind}/{last}", "duplicate", f"{kind} {code} is there {times} times")
 
 
-def dangling(plant: Plant) -> Iterator[Fault]:
+def _dangling(plant: Plant) -> Iterator[Fault]:
     """References to what the model does not have."""
     for kind, index, key, code, known in _references(plant):
         if code and code not in known:
@@ -75,3 +77,41 @@ def _references(plant: Plant) -> Iterator[tuple[str, int, str, str, Iterable[str
     for i, tag in enumerate(plant.tag):
         yield "tag", i, "machine", tag.machine, plant.machines
         yield "tag", i, "source", tag.source, plant.sources
+
+
+def _odd_tags(plant: Plant) -> Iterator[Fault]:
+    for i, tag in enumerate(plant.tag):
+        source = plant.sources.get(tag.source)
+        if source is None:
+            continue
+        yield from (Fault(f"/tag/{i}{where}", "tag", detail) for where, detail in _tag_faults(tag, source))
+
+
+def _tag_faults(tag: Tag, source: Source) -> Iterator[tuple[str, str]]:
+    needed = {"opcua": ("node",), "mqtt": ("topic",), "sparkplug": ("group", "edge", "metric"), "http": ()}
+    for key in needed[source.kind]:
+        if not getattr(tag, key):
+            yield "", f"{tag.address} comes from {source.kind} source {source.code} and so needs `{key}`"
+    for word, state in tag.states.items():
+        if state not in MACHINE_STATES:
+            yield "/states", f"{word!r} is mapped to {state!r}, which is no machine state ({', '.join(MACHINE_STATES)})"
+    timed = source.clock != "received" and (source.kind != "mqtt" or tag.time_path)
+    if tag.signal in PULSES and not (timed or tag.sequence_path or tag.at_most_once):
+        yield (
+            "",
+            f"{tag.address} is a pulse without device time or sequence: "
+            "give time_path or sequence_path, or say at_most_once = true",
+        )
+
+
+def _odd_lines(plant: Plant) -> Iterator[Fault]:
+    for i, line in enumerate(plant.line):
+        station = plant.stations.get(line.counts_at)
+        if station and station.line != line.code:
+            detail = f"{line.counts_at} stands on line {station.line}, not on {line.code}"
+            yield Fault(f"/line/{i}/counts_at", "unknown", detail)
+    for i, station in enumerate(plant.station):
+        machine = plant.machines.get(station.machine)
+        if machine and machine.line != station.line:
+            detail = f"{machine.code} stands on line {machine.line}, not on {station.line}"
+            yield Fault(f"/station/{i}/machine", "unknown", detail)

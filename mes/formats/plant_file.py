@@ -16,6 +16,7 @@ import tomli_w
 from pydantic import TypeAdapter, ValidationError
 
 from mes.domain.plant import Plant
+from mes.domain.plant_faults import plant_faults
 from mes.errors import Fault, InputError
 
 _PLANT: TypeAdapter[Plant] = TypeAdapter(Plant)
@@ -42,7 +43,7 @@ def plant_from(document: dict[str, Any]) -> Plant:
         plant = _PLANT.validate_python(_renamed(document))
     except ValidationError as error:
         raise InputError("The plant model is not valid", faults=tuple(_faults(error))) from error
-    if faults := plant.faults():
+    if faults := plant_faults(plant):
         raise InputError("The plant model is not valid", faults=tuple(faults))
     return plant
 

@@ -12,6 +12,7 @@ import pytest
 from pydantic import TypeAdapter
 
 import mes
+from mes.domain.plant_faults import plant_faults
 from mes.domain.sample import GatewayDocument
 from mes.formats.plant_file import plant_from
 
@@ -45,7 +46,7 @@ def test_what_a_guide_writes_into_the_plant_file_is_a_plant(guide: str) -> None:
     """Its sources and tags, put beside a line and its machines, are accepted without a fault."""
     (block,) = blocks(guide, "toml")
     plant = plant_from(with_house(tomllib.loads(block)))
-    assert plant.faults() == []
+    assert plant_faults(plant) == []
     assert {tag.source for tag in plant.tag} == set(plant.sources)
 
 

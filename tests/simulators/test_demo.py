@@ -11,6 +11,7 @@ import pytest
 from pydantic import TypeAdapter
 
 from mes.domain.order_document import ProductionOrder
+from mes.domain.plant_faults import plant_faults
 from mes.domain.product import Item, Release
 from mes.formats.plant_file import read_plant
 from simulators import plantfile, world
@@ -35,7 +36,7 @@ def erp() -> dict[str, Any]:
 
 def test_the_product_accepts_the_plant() -> None:
     """Five lines: two OPC UA servers, MQTT, Sparkplug B, and one by hand."""
-    assert MODEL.faults() == []
+    assert plant_faults(MODEL) == []
     kinds = {
         line.code: sorted({MODEL.sources[tag.source].kind for tag in MODEL.tag if tag.machine.startswith(line.code)})
         for line in MODEL.line

@@ -14,6 +14,7 @@ import tomli_w
 from asyncua import Client
 from paho.mqtt.enums import CallbackAPIVersion
 
+from mes.domain.plant_faults import plant_faults
 from mes.formats.plant_file import read_plant
 from mes.host.processes import free_port
 from simulators import load, opcua_load, plantfile, plants, world
@@ -58,7 +59,7 @@ def test_the_load_plant_is_a_plant() -> None:
     """The product accepts the model whose tags the publisher feeds."""
     for signal in ("good_total", "value:load"):
         plant = read_plant(tomli_w.dumps(plants.load_plant("mqtt://127.0.0.1:1883", 20, signal=signal)))
-        assert plant.faults() == []
+        assert plant_faults(plant) == []
         assert [tag.topic for tag in plant.tag][:2] == ["load/0", "load/1"]
 
 
@@ -96,7 +97,7 @@ def test_nodes_that_count_miss_nothing() -> None:
         values = heard[machine]
         assert values == list(range(values[0], last + 1))
     plant = read_plant(tomli_w.dumps(plants.opcua_load_plant(f"opc.tcp://127.0.0.1:{port}", 20)))
-    assert plant.faults() == []
+    assert plant_faults(plant) == []
     assert [tag.at["node"] for tag in opcua_load.tags(20)] == [tag.node for tag in plant.tag]
 
 
@@ -104,7 +105,7 @@ def test_a_generated_plant_is_a_plant_and_works(tmp_path: Path) -> None:
     """Any number of lines and machines, accepted by the product and alive in the simulator; the same for one seed."""
     size = plants.Size(lines=7, machines=2, seed=5)
     plants.write(plants.generate(size), tmp_path)
-    assert read_plant((tmp_path / "plant.toml").read_text(encoding="utf-8")).faults() == []
+    assert plant_faults(read_plant((tmp_path / "plant.toml").read_text(encoding="utf-8"))) == []
     assert plants.generate(size) == plants.generate(size)
     truth = Truth(plantfile.read(tmp_path / "plant.toml"), world.read(tmp_path / "world.toml"), 1, 0)
     truth.advance(3_600_000)
