@@ -18,13 +18,13 @@ from mes.clock import mono
 from mes.errors import SetupError
 from mes.host import debian, processes
 from mes.host.files import locked, make_folder, write_whole
+from mes.host.keeper import Keeper
 from mes.host.processes import Say, silent
 from mes.settings import Settings
 
 START_WAIT_S = 30
 STOP_WAIT_S = 10
 STARTS_AT_MOST = 4
-AGAIN_AFTER_S = 10
 
 MOSQUITTO = debian.Recipe(
     name="mosquitto",
@@ -93,27 +93,11 @@ def kill(broker: Broker) -> int | None:
     return pid
 
 
-@dataclass(slots=True)
-class Keeper:
-    """Starts our broker again when it has fallen: `look` a few times a second.
-
-    It comes back at the port it had, so that clients find it; when it does not start, it is tried again later.
-    """
-
-    broker: Broker
-    say: Say = silent
-    _not_before: float = 0.0
-
-    def look(self) -> None:
-        """See whether it runs."""
-        if running_pid(self.broker) is not None or mono() < self._not_before:
-            return
-        self._not_before = mono() + AGAIN_AFTER_S
-        self.say(f"The MQTT broker has fallen and is started again (its log: {self.broker.log})")
-        try:
-            start(self.broker, leash=True)
-        except SetupError as error:
-            self.say(str(error))
+def keeper(broker: Broker, say: Say) -> Keeper:
+    """Who starts it again when it falls: at the port it had, so that clients find it."""
+    return Keeper(
+        "The MQTT broker", lambda: running_pid(broker) is not None, lambda: start(broker, leash=True), broker.log, say
+    )
 
 
 def stop(broker: Broker) -> bool:

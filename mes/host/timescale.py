@@ -31,6 +31,7 @@ from mes.clock import mono
 from mes.errors import SetupError
 from mes.host import debian, processes
 from mes.host.files import locked, make_folder, need_mb, write_whole
+from mes.host.keeper import Keeper
 from mes.host.processes import Say, silent
 from mes.settings import Settings
 
@@ -120,6 +121,13 @@ def start(cluster: Cluster, say: Say = silent, *, leash: bool) -> bool:
         say("Starting the database")
         _start(cluster, say, leash=leash)
         return True
+
+
+def keeper(cluster: Cluster, say: Say) -> Keeper:
+    """Who starts it again when it falls: at the port it had, without waiting until it has repeated its journal."""
+    return Keeper(
+        "The database", lambda: status(cluster).state != "stopped", lambda: _revive(cluster), cluster.log, say
+    )
 
 
 def stop(cluster: Cluster) -> bool:
@@ -321,17 +329,8 @@ def _start(cluster: Cluster, say: Say, *, leash: bool) -> None:
 
 def _try_start(cluster: Cluster, port: int, say: Say, *, leash: bool) -> str | None:
     """One start; None when it answers, else what the server said."""
-    owner = processes.service_owner()
-    settings_file = cluster.data / "takt.conf"
-    write_whole(settings_file, _configuration(cluster, port), mode=0o600, owner=owner[0] if owner else None)
-    write_whole(cluster.folder / "port", f"{port}\n")
     said_before = cluster.log.stat().st_size if cluster.log.exists() else 0
-    argv: list[str | Path] = [cluster.program("postgres"), "-D", cluster.data]
-    pid = processes.launch(
-        processes.service_command(argv, leash=signal.SIGINT if leash else None),
-        log=cluster.log,
-        env=processes.clean_environment(),
-    )
+    pid = _launch(cluster, port, leash=leash)
     begun, told = mono(), 1.0
     while processes.alive(pid):
         if status(cluster).state == "running":
@@ -344,6 +343,33 @@ def _try_start(cluster: Cluster, port: int, say: Say, *, leash: bool) -> str | N
             say("Waiting for the database (after a crash it first repeats its journal)")
         time.sleep(0.02)
     return processes.last_lines(cluster.log, said_before) or "it ended without a word"
+
+
+def _revive(cluster: Cluster) -> None:
+    """Start a fallen server where its clients look for it. `SetupError` when another program took its port."""
+    port = _remembered_port(cluster)
+    if port is None or not processes.port_is_free(port):
+        raise SetupError(
+            f"Port {port} of the database is taken by another program", remedy="Stop that program, or start Takt anew."
+        )
+    with locked(cluster.folder / "lock", busy="Another process is starting or stopping this database", wait_s=0):
+        if status(cluster).state == "stopped":
+            _forget_dead_server(cluster)
+            _launch(cluster, port, leash=True)
+
+
+def _launch(cluster: Cluster, port: int, *, leash: bool) -> int:
+    """Write its configuration and start it; its pid. It does not answer yet."""
+    owner = processes.service_owner()
+    settings_file = cluster.data / "takt.conf"
+    write_whole(settings_file, _configuration(cluster, port), mode=0o600, owner=owner[0] if owner else None)
+    write_whole(cluster.folder / "port", f"{port}\n")
+    argv: list[str | Path] = [cluster.program("postgres"), "-D", cluster.data]
+    return processes.launch(
+        processes.service_command(argv, leash=signal.SIGINT if leash else None),
+        log=cluster.log,
+        env=processes.clean_environment(),
+    )
 
 
 def _remembered_port(cluster: Cluster) -> int | None:

@@ -25,6 +25,7 @@ from mes.errors import SetupError
 from mes.host import debian, mosquitto, processes, timescale
 from mes.host.files import locked, make_folder, need_mb
 from mes.host.here import DATABASE, RUN_LOCK, announced
+from mes.host.keeper import Keeper
 from mes.host.processes import Say
 from mes.host.supervisor import Program, Supervisor
 from mes.settings import Settings
@@ -110,7 +111,7 @@ def run(settings: Settings, say: Say, *, prepare: Prepare = prepare_plant, home:
                 say("Waiting until everything answers")
                 wait_ready(here, supervisor)
                 say(f"Takt is ready: {here.http_url}{prepared.page}  (Ctrl-C stops it)")
-                _watch(supervisor, None if settings.mqtt_url else mosquitto.Keeper(mosquitto.broker_of(here), say), say)
+                _watch([supervisor, *_keepers(settings, here, say)], say)
 
 
 @contextmanager
@@ -178,12 +179,19 @@ def _require_standing(supervisor: Supervisor) -> None:
             )
 
 
-def _watch(supervisor: Supervisor, keeper: mosquitto.Keeper | None, say: Say) -> None:
+def _keepers(given: Settings, here: Settings, say: Say) -> Iterator[Keeper]:
+    """Who keeps the servers standing that are ours; one that was given is its owner's."""
+    if not given.database_url:
+        yield timescale.keeper(timescale.cluster_of(given), say)
+    if not given.mqtt_url:
+        yield mosquitto.keeper(mosquitto.broker_of(here), say)
+
+
+def _watch(watchers: Sequence[Supervisor | Keeper], say: Say) -> None:
     try:
         while True:
-            supervisor.look()
-            if keeper is not None:
-                keeper.look()
+            for watcher in watchers:
+                watcher.look()
             time.sleep(LOOK_EVERY_S)
     except KeyboardInterrupt:
         say("Stopping")

@@ -12,6 +12,7 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
+import httpx
 import psycopg
 import pytest
 
@@ -63,6 +64,13 @@ def _pids(home: Path) -> list[int]:
     return found
 
 
+def _is_ready(port: int) -> bool:
+    try:
+        return httpx.get(f"http://127.0.0.1:{port}/health/ready", timeout=5, trust_env=False).is_success
+    except httpx.HTTPError:
+        return False
+
+
 def _versions(home: Path) -> int:
     with psycopg.connect(timescale.url(timescale.cluster_of(Settings(home=home)), "mes")) as conn:
         row = conn.execute("select count(*) from plant_version").fetchone()
@@ -91,4 +99,25 @@ def test_a_plant_that_was_killed_is_live_again_without_a_hand(home: Path) -> Non
         second.communicate(timeout=ENDED_S_MAX)
     print(f"live again after {took_s:.1f} s")
     assert took_s < READY_S_MAX
+    assert _pids(home) == []
+
+
+@pytest.mark.chaos
+@pytest.mark.timeout(600)
+def test_a_plant_whose_database_was_killed_is_live_again_by_itself(home: Path) -> None:
+    """The database alone dies: nobody does anything, and within a minute everything is ready at the same address."""
+    port = processes.free_port()
+    with _mes(home, port, "up") as running:
+        _wait_ready(running)
+        killed = timescale.status(timescale.cluster_of(Settings(home=home))).pid
+        assert killed is not None
+        os.kill(killed, signal.SIGKILL)
+        began = time.monotonic()
+        assert processes.wait_gone(killed, READY_S_MAX)
+        while not _is_ready(port):
+            assert time.monotonic() - began < READY_S_MAX
+            time.sleep(0.2)
+        print(f"ready again after {time.monotonic() - began:.1f} s")
+        running.send_signal(signal.SIGTERM)
+        running.communicate(timeout=ENDED_S_MAX)
     assert _pids(home) == []

@@ -105,7 +105,7 @@ def test_starts_again_after_kill_9_at_the_same_address(broker: mosquitto.Broker)
 def test_a_fallen_broker_is_started_again(broker: mosquitto.Broker) -> None:
     """Killed, it is found fallen at the next look, said once, and answers again where it did before."""
     said: list[str] = []
-    keeper = mosquitto.Keeper(broker, said.append)
+    keeper = mosquitto.keeper(broker, said.append)
     mosquitto.start(broker, leash=True)
     address = mosquitto.url(broker)
     keeper.look()

@@ -85,6 +85,30 @@ def test_starts_again_after_its_server_was_killed(cluster: timescale.Cluster) ->
     assert _ask(cluster, "select 1") == "1"
 
 
+def test_a_fallen_database_is_started_again(cluster: timescale.Cluster) -> None:
+    """Killed, it answers again where its clients look for it, which is said once; a stranger there is named."""
+    said: list[str] = []
+    keeper = timescale.keeper(cluster, said.append)
+    timescale.start(cluster, leash=True)
+    address = timescale.url(cluster, "postgres")
+    keeper.look()
+    assert said == []
+    os.kill(_pid(cluster), signal.SIGKILL)
+    deadline = time.monotonic() + 60
+    while not said or timescale.status(cluster).state != "running":
+        assert time.monotonic() < deadline, said
+        keeper.look()
+        time.sleep(0.05)
+    assert said[0].startswith("The database has fallen and is started again")
+    with psycopg.connect(address) as conn:
+        assert conn.execute("select 1").fetchone() == (1,)
+    port = timescale.status(cluster).port
+    timescale.stop(cluster)
+    with socket.create_server(("127.0.0.1", port or 0)):
+        timescale.keeper(cluster, said.append).look()
+    assert said[-1].startswith(f"Port {port} of the database is taken by another program")
+
+
 def test_starts_although_the_stale_pid_belongs_to_another_program(cluster: timescale.Cluster) -> None:
     """After a reboot the number in the pid file may be anybody's: it is not taken for the server."""
     timescale.start(cluster, leash=True)
