@@ -53,10 +53,12 @@ Look = Callable[..., Page]
 
 @pytest.mark.parametrize("lang", ["zh", "en"])
 @pytest.mark.parametrize("path", ON_SIZES)
-def test_a_page_is_whole(look: Look, path: str, lang: str) -> None:
-    """On every size no text is cut off and nothing scrolls sideways; axe finds nothing serious."""
+def test_a_page_is_whole(look: Look, url: str, path: str, lang: str) -> None:
+    """On every size no text is cut off and nothing scrolls sideways; axe finds nothing serious; all comes from here."""
     page = look(path, lang, size=SIZES[ON_SIZES[path][0]])
     page.wait_for_timeout(500)
+    loaded = page.evaluate("performance.getEntriesByType('resource').map((e) => e.name)")
+    assert [name for name in loaded if not name.startswith(url)] == []
     page.evaluate(AXE.read_text("utf-8"))
     found = page.evaluate("axe.run(document, { resultTypes: ['violations'] })")["violations"]
     serious = [
@@ -174,11 +176,3 @@ def test_a_kiosk_loads_little(look: Look) -> None:
         scripts = {name.rsplit("/", 1)[1] for name in names if name.endswith(".js")}
         size = sum(len(gzip.compress((DIST / "assets" / name).read_bytes(), 9)) for name in scripts if name != "sw.js")
         assert 0 < size <= KIOSK_JS_BYTES_MAX
-
-
-def test_nothing_is_loaded_from_elsewhere(look: Look, url: str) -> None:
-    """All scripts, styles, fonts and icons come from the server itself."""
-    for path in ON_SIZES:
-        page = look(path)
-        names = page.evaluate("performance.getEntriesByType('resource').map((e) => e.name)")
-        assert [name for name in names if not name.startswith(url)] == []
