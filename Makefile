@@ -40,5 +40,5 @@ peers: setup ## the foreign programs Takt is compared and tested with
 chaos: setup ## long runs with faults
 	@exec $(PYTEST) -m chaos $(ARGS)
 
-soak: setup ## long steady runs
-	@exec $(PYTEST) -m soak $(ARGS)
+soak: setup ## half an hour steadily and ten minutes without a database, then the figures
+	@exec $(PYTEST) -m soak tests/collectors/test_soak.py $(ARGS)
