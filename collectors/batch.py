@@ -98,6 +98,8 @@ class Packer:
                     self._pack(part, part.rows.signals, delivery, kept)
             elif sieve.value(rule, sample):
                 self._pack(part, part.rows.values, delivery, sample)
+        if doubles := sieve.take_doubles():
+            self._on_count(part.source, "repeated", doubles)
 
     def _in_order(self, tag_id: int, received_at: int) -> int:
         """The time of hearing, a microsecond after the tag's sample before: words heard together keep their order."""

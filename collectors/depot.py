@@ -46,6 +46,8 @@ _log = structlog.get_logger("collectors")
 
 Machines = Callable[[str, int | None], Sequence[str]]
 """The machines a gap concerns: of a source, or of one tag."""
+Repeated = Callable[[Mapping[int, int]], None]
+"""Told, after the commit, how many rows of which tag were there already."""
 
 
 class AwayError(UnavailableError):
@@ -94,11 +96,14 @@ class Door:
 class Depot:
     """Not thread-safe, but for `break_off`: each thread has its own."""
 
-    def __init__(self, url: str, *, name: str, owner: str, machines: Machines) -> None:
+    def __init__(
+        self, url: str, *, name: str, owner: str, machines: Machines, repeated: Repeated = lambda _rows: None
+    ) -> None:
         self._url = url
         self._name = name
         self._owner = owner
         self._machines = machines
+        self._repeated = repeated
         self._conn: Connection | None = None
         self._busy_since: float | None = None
         self.hangs_s_max = HANGS_S_MAX
@@ -165,6 +170,7 @@ class Depot:
                 self._store_notes(self._conn, parts)
                 if fence:
                     self._refuse_taken(self._conn, {part.source: part.epoch for part in parts})
+            self._repeated(stored.repeated)
             return stored
         finally:
             self._busy_since = None

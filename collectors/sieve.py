@@ -99,6 +99,12 @@ class Sieve:
     def __init__(self) -> None:
         self._signals: dict[int, _Track] = {}
         self._values: dict[int, Heard] = {}
+        self._doubles = 0
+
+    def take_doubles(self) -> int:
+        """How many samples since the last call were heard before, word for word and with the same time."""
+        doubles, self._doubles = self._doubles, 0
+        return doubles
 
     def forget(self, tag_ids: Iterable[int]) -> None:
         """Store the next sample of these tags whatever it is: what was stored is no longer certain."""
@@ -116,10 +122,31 @@ class Sieve:
             return (sample,)
         at = _at(sample)
         if at <= _at(track.heard[-1]):
-            return _late(track, sample, rule.reorder_us)
+            return self._late(track, sample, rule.reorder_us)
         repeats = _repeats(track.stored_last, sample)
         track.append(sample, keep=not repeats, since=at - rule.reorder_us)
         return () if repeats else (sample,)
+
+    def _late(self, track: _Track, sample: Heard, reorder_us: int) -> tuple[Heard, ...]:
+        """What has to be stored when a sample comes after a newer one."""
+        at, newest = _at(sample), len(track.heard) - 1
+        if at < _at(track.heard[newest]) - reorder_us:
+            return (sample,) if track.stored[newest] else (sample, track.keep(newest))
+        index = newest + 1
+        while index and _at(track.heard[index - 1]) > at:
+            index -= 1
+        if index and _same(track.heard[index - 1], sample):
+            if _at(track.heard[index - 1]) == at:
+                self._doubles += 1
+                return ()
+            if at > _at(track.stored_last):
+                track.insert(index, sample, keep=False)
+                return ()
+        track.insert(index, sample, keep=True)
+        after = index + 1
+        if after <= newest + 1 and not track.stored[after] and not _same(track.heard[after], sample):
+            return sample, track.keep(after)
+        return (sample,)
 
     def value(self, rule: Rule, sample: Heard) -> bool:
         """Whether a process value is stored."""
@@ -130,27 +157,6 @@ class Sieve:
             self._values[sample.tag_id] = sample
             return True
         return False
-
-
-def _late(track: _Track, sample: Heard, reorder_us: int) -> tuple[Heard, ...]:
-    """What has to be stored when a sample comes after a newer one."""
-    at, newest = _at(sample), len(track.heard) - 1
-    if at < _at(track.heard[newest]) - reorder_us:
-        return (sample,) if track.stored[newest] else (sample, track.keep(newest))
-    index = newest + 1
-    while index and _at(track.heard[index - 1]) > at:
-        index -= 1
-    if index and _same(track.heard[index - 1], sample):
-        if _at(track.heard[index - 1]) == at:
-            return ()
-        if at > _at(track.stored_last):
-            track.insert(index, sample, keep=False)
-            return ()
-    track.insert(index, sample, keep=True)
-    after = index + 1
-    if after <= newest + 1 and not track.stored[after] and not _same(track.heard[after], sample):
-        return sample, track.keep(after)
-    return (sample,)
 
 
 def _at(sample: Heard) -> int:

@@ -14,7 +14,7 @@ import secrets
 import signal
 import socket
 import threading
-from collections.abc import Coroutine, Sequence
+from collections.abc import Coroutine, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 
@@ -72,6 +72,7 @@ class Collector:
         self._wake = asyncio.Event()
         self._time = PlantTime(real_clock())
         self._orders: Orders | None = None
+        self._source_of: dict[int, str] = {}
         self._posts: dict[str, Post] = {}
         self._charges: dict[str, Charge] = {}
         self._inbox = Inbox()
@@ -94,7 +95,8 @@ class Collector:
         self._keeper = Keeper(settings.database_url, self._owner, self, shard)
 
     def _new_depot(self, name: str) -> Depot:
-        return Depot(self._settings.database_url, name=name, owner=self._owner, machines=self._machines)
+        url, owner = self._settings.database_url, self._owner
+        return Depot(url, name=name, owner=owner, machines=self._machines, repeated=self._repeated)
 
     def stop(self) -> None:
         """Ask to end."""
@@ -123,6 +125,7 @@ class Collector:
             for assignment in orders.assignments.values()
             for numbered in assignment.tags
         }
+        self._source_of = {n.number: code for code, assignment in orders.assignments.items() for n in assignment.tags}
         self._orders = orders
         self._look()
 
@@ -146,6 +149,11 @@ class Collector:
         post = self._posts.get(source)
         if post is not None:
             post.vitals.count(what, times)
+
+    def _repeated(self, rows: Mapping[int, int]) -> None:
+        """What was stored already, by tag."""
+        for tag_id, times in rows.items():
+            self._count(self._source_of.get(tag_id, ""), "repeated", times)
 
     def _machines(self, source: str, tag_id: int | None) -> Sequence[str]:
         """The machines a gap of this source, or of one of its tags, concerns."""

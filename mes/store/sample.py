@@ -10,10 +10,11 @@ Instants in this file's rows are integers, microseconds since 1970 UTC, in plant
 from __future__ import annotations
 
 import struct
-from collections.abc import Iterable, Sequence
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, LiteralString
 from weakref import WeakSet
 
 from psycopg import sql
@@ -141,11 +142,12 @@ class Rows:
 
 @dataclass(frozen=True, slots=True)
 class Stored:
-    """What of a batch was new."""
+    """What of a batch was new, and how many rows of which tag were there already (true of a transaction's first)."""
 
     signals: int = 0
     values: int = 0
     machines: tuple[str, ...] = ()
+    repeated: Mapping[int, int] = field(default_factory=dict)
 
 
 _staged: WeakSet[Connection] = WeakSet()
@@ -181,47 +183,67 @@ def keep_staging(conn: Connection, *, idle_ms_max: int, statement_ms_max: int) -
 
 def store_batch(conn: Connection, rows: Rows) -> Stored:
     """Store what is not there yet, say which machines have to be booked again, and ring."""
-    signals = [*rows.signals, *_new_pulses(conn, rows.pulses)] if rows.pulses else rows.signals
-    new = _store_signals(conn, signals) if signals else []
-    values = _store_values(conn, rows.values) if rows.values else 0
+    repeated: Counter[int] = Counter()
+    pulses = _new_pulses(conn, rows.pulses, repeated) if rows.pulses else []
+    new = _store_signals(conn, [*rows.signals, *pulses], repeated) if rows.signals or pulses else []
+    values = _store_values(conn, rows.values, repeated) if rows.values else 0
     machines = tuple(sorted({address.rpartition("/")[0] for address, _from, _to, _n in new}))
     if machines:
         from_at, to_at = min(span[1] for span in new), max(span[2] for span in new)
         touch(conn, "station", machines, "sample", from_at=from_at, to_at=to_at)
     if new or values:
         ring(conn, "sample")
-    return Stored(signals=sum(span[3] for span in new), values=values, machines=machines)
+    return Stored(signals=sum(span[3] for span in new), values=values, machines=machines, repeated=repeated)
 
 
-def _store_signals(conn: Connection, rows: Sequence[bytes]) -> list[tuple[str, datetime, datetime, int]]:
+def _store_signals(
+    conn: Connection, rows: Sequence[bytes], repeated: Counter[int]
+) -> list[tuple[str, datetime, datetime, int]]:
     """(address, first, last, how many) of the rows that were new."""
-    if conn not in _staged:
-        make_staging(conn)
-    with conn.cursor() as cur, cur.copy("copy staged_signal from stdin (format binary)") as copy:
-        copy.write(b"".join((_COPY_HEAD, *rows, _COPY_TAIL)))
-    return conn.execute(
+    _stage(conn, "copy staged_signal from stdin (format binary)", rows)
+    found = conn.execute(
         """
         with new as (
             insert into signal_sample select * from staged_signal on conflict do nothing returning tag_id, at
+        ), heard as (
+            select tag_id, count(*) as rows from staged_signal group by tag_id
+        ), stored as (
+            select tag_id, min(at) as from_at, max(at) as to_at, count(*) as rows from new group by tag_id
         )
-        select tag.address, min(new.at), max(new.at), count(*)
-        from new join tag on tag.id = new.tag_id group by tag.address
+        select tag_id, tag.address, from_at, to_at, coalesce(stored.rows, 0), heard.rows - coalesce(stored.rows, 0)
+        from heard left join stored using (tag_id) join tag on tag.id = tag_id
         """
     ).fetchall()
+    repeated.update({tag_id: again for tag_id, *_, again in found if again})
+    return [(address, from_at, to_at, new) for _id, address, from_at, to_at, new, _again in found if new]
 
 
-def _store_values(conn: Connection, rows: Sequence[bytes]) -> int:
-    """How many rows were new."""
+def _store_values(conn: Connection, rows: Sequence[bytes], repeated: Counter[int]) -> int:
+    """How many rows were new. Only tags that said something again come back: mostly none."""
+    _stage(conn, "copy staged_value from stdin (format binary)", rows)
+    found = conn.execute(
+        """
+        with new as (
+            insert into value_sample select * from staged_value on conflict do nothing returning tag_id
+        ), each as (
+            select tag_id, 1 as again from staged_value union all select tag_id, -1 from new
+        )
+        select tag_id, sum(again)::int from each group by tag_id having sum(again) > 0
+        """
+    ).fetchall()
+    again: dict[int, int] = dict(found)
+    repeated.update(again)
+    return len(rows) - sum(again.values())
+
+
+def _stage(conn: Connection, statement: LiteralString, rows: Sequence[bytes]) -> None:
     if conn not in _staged:
         make_staging(conn)
-    with conn.cursor() as cur:
-        with cur.copy("copy staged_value from stdin (format binary)") as copy:
-            copy.write(b"".join((_COPY_HEAD, *rows, _COPY_TAIL)))
-        cur.execute("insert into value_sample select * from staged_value on conflict do nothing")
-        return cur.rowcount
+    with conn.cursor() as cur, cur.copy(statement) as copy:
+        copy.write(b"".join((_COPY_HEAD, *rows, _COPY_TAIL)))
 
 
-def _new_pulses(conn: Connection, pulses: Sequence[tuple[int, int, bytes]]) -> list[bytes]:
+def _new_pulses(conn: Connection, pulses: Sequence[tuple[int, int, bytes]], repeated: Counter[int]) -> list[bytes]:
     """The pulses above the last sequence stored of their tag, which is moved on in this transaction."""
     tags = sorted({tag_id for tag_id, _sequence, _row in pulses})
     query = "select tag_id, sequence from pulse_sequence where tag_id = any(%(tags)s) order by tag_id for update"
@@ -231,6 +253,8 @@ def _new_pulses(conn: Connection, pulses: Sequence[tuple[int, int, bytes]]) -> l
         if sequence > last.get(tag_id, INT8_MIN):
             last[tag_id] = sequence
             new.append(packed)
+        else:
+            repeated[tag_id] += 1
     conn.cursor().executemany(
         """
         insert into pulse_sequence (tag_id, sequence) values (%(tag_id)s, %(sequence)s)

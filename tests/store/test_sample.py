@@ -57,9 +57,11 @@ def test_a_value_keeps_its_type(conn: psycopg.Connection, tag: int, value: objec
 def test_the_same_sample_is_stored_once(conn: psycopg.Connection, tag: int) -> None:
     """A replay of a batch, or a double inside one, changes nothing and touches nothing."""
     rows = store.Rows(signals=[row(tag, 1), row(tag, 1), row(tag, 2)], values=[row(tag, 1.5), row(tag, 1.5)])
-    first, again = store.store_batch(conn, rows), store.store_batch(conn, rows)
-    assert (first.signals, first.values) == (2, 1)
-    assert (again.signals, again.values, again.machines) == (0, 0, ())
+    first = store.store_batch(conn, rows)
+    conn.commit()
+    again = store.store_batch(conn, rows)
+    assert (first.signals, first.values, first.repeated) == (2, 1, {tag: 2})
+    assert (again.signals, again.values, again.machines, again.repeated) == (0, 0, (), {tag: 5})
     assert len(take_touched(conn)) == 1
 
 
@@ -85,7 +87,8 @@ def test_pulses_without_time_go_by_their_sequence(conn: psycopg.Connection, tag:
     assert store.store_batch(conn, store.Rows(pulses=pulses)).signals == 2
     conn.commit()
     late = [(tag, 7, row(tag, 1, US + 900, identity=7)), (tag, 8, row(tag, 1, US + 900, identity=8))]
-    assert store.store_batch(conn, store.Rows(pulses=late)).signals == 1
+    stored = store.store_batch(conn, store.Rows(pulses=late))
+    assert (stored.signals, stored.repeated) == (1, {tag: 1})
 
 
 @pytest.mark.parametrize("table", ["signal", "value"])
