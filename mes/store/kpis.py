@@ -16,16 +16,18 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from typing import NamedTuple
 
-from mes.domain.calendar import FOREVER, Calendar, Reign, Stretch, instant, micros, stretches
+from mes.domain.calendar import FOREVER, Calendar, Reign, Stretch, micros, stretches
 from mes.domain.kpi import Elements, total
 from mes.domain.material.consumption import Recipe, piece_us
 from mes.domain.plant import Plant
 from mes.domain.tracking.elements import Made, reckon
+from mes.domain.tracking.felt import felt
 from mes.domain.tracking.fold import Span
 from mes.domain.tracking.jobs import YIELD_PHASES
-from mes.domain.tracking.ledger import element
+from mes.domain.tracking.ledger import element, failures
 from mes.store.pool import Connection
 from mes.store.recipes import load_recipes
+from mes.store.tracking.spans import load_spans_over, load_standstills
 
 US = 1_000_000
 
@@ -103,18 +105,11 @@ def window_elements(conn: Connection, calendar: Calendar, scope: str, windows: S
     whose = _scope(calendar.plant, scope)
     bounds = [(micros(start), micros(end)) for start, end in windows]
     through = _through_of(conn, whose.post)
-    spans = _spans(conn, whose.post, min(start for start, _ in bounds), max(end for _, end in bounds))
+    spans, again = _time(conn, calendar.plant, whose, bounds, through)
     made = _made(conn, calendar.plant, whose, [(start, min(end, through)) for start, end in bounds])
     ruling = [Reign(0, FOREVER, calendar)]
-    line = calendar.plant.lines[whose.line]
     return [
-        reckon(
-            stretches(ruling, whose.line, start, end),
-            spans,
-            made[no],
-            min(through, end),
-            micro_us=line.micro_stop_s * US if whose.is_line else None,
-        ).elements
+        reckon(stretches(ruling, whose.line, start, end), spans, made[no], min(through, end), again=again).elements
         if through > start
         else Elements()
         for no, (start, end) in enumerate(bounds)
@@ -133,19 +128,20 @@ def _through_of(conn: Connection, post: str) -> int:
     return int(row[0]) if row else 0
 
 
-def _spans(conn: Connection, post: str, from_us: int, to_us: int) -> list[Span]:
-    rows = conn.execute(
-        """
-        select micros(from_at), micros(to_at), state, cause, stop_code, job_id, phase, coalesce(shift_day::text, ''),
-               shift
-        from state_span
-        where machine = %(post)s and from_at < %(to_at)s and from_at >= coalesce((
-            select max(from_at) from state_span where machine = %(post)s and from_at <= %(from_at)s), '-infinity')
-        order by from_at
-        """,
-        {"post": post, "from_at": instant(from_us), "to_at": instant(to_us)},
-    ).fetchall()
-    return [Span(*row) for row in rows]
+def _time(
+    conn: Connection, plant: Plant, whose: _Scope, bounds: Sequence[tuple[int, int]], through: int
+) -> tuple[list[Span], frozenset[int]]:
+    """The spans of a scope around windows, a line's as it feels them, and where no new failure began.
+
+    So far around that a micro stop is seen whole however a window cuts it, and a fault from its beginning.
+    """
+    micro_us = plant.lines[whose.line].micro_stop_s * US if whose.is_line else 0
+    first, last = min(start for start, _ in bounds) - micro_us - 1, max(end for _, end in bounds) + micro_us + 1
+    spans = load_spans_over(conn, {whose.post: (first, last)})[whose.post]
+    if not whose.is_line:
+        return spans, frozenset()
+    standstills = load_standstills(conn, {whose.line: (first, last)})[whose.line]
+    return felt(spans, standstills, micro_us, through)
 
 
 def _made(conn: Connection, plant: Plant, whose: _Scope, windows: Sequence[tuple[int, int]]) -> list[list[Made]]:
@@ -181,28 +177,46 @@ def _made(conn: Connection, plant: Plant, whose: _Scope, windows: Sequence[tuple
 def order_elements(conn: Connection, calendar: Calendar, order_ids: Sequence[int]) -> dict[int, Elements]:
     """What orders took of the lines they ran on: the time their jobs were on where it counts, and their pieces."""
     plant = calendar.plant
-    posts = {(s := plant.stations[line.counts_at]).machine or s.code: line.code for line in plant.line}
     found: dict[int, Elements] = defaultdict(Elements)
-    for order_id, post, *span in conn.execute(
-        """
-        select s.order_id, s.machine, micros(s.from_at), micros(coalesce(s.to_at, f.through_at)), s.state, s.job_id,
-               s.phase
-        from state_span s join frontier f on f.station = s.machine
-        where s.order_id = any(%(ids)s) and s.machine = any(%(posts)s)
-        """,
-        {"ids": list(order_ids), "posts": list(posts)},
-    ).fetchall():
-        found[order_id] += _of_span(calendar, posts[post], *span)
+    spans, through = _order_spans(conn, plant, order_ids)
+    reach = {line: (own[0].from_at, through[line]) for (_, line), own in spans.items()}
+    for (_, line), own in spans.items():
+        reach[line] = (min(reach[line][0], own[0].from_at), reach[line][1])
+    standstills = load_standstills(conn, reach)
+    for (order_id, line), own in spans.items():
+        told, again = felt(own, standstills[line], plant.lines[line].micro_stop_s * US, through[line])
+        found[order_id] += Elements(failures=failures(told, 0, FOREVER, again))
+        for span in told:
+            found[order_id] += _of_span(calendar, line, span, through[line])
     pieces = _order_pieces(conn, plant, order_ids)
     return {order_id: found[order_id] + pieces.get(order_id, Elements()) for order_id in order_ids}
 
 
-def _of_span(  # noqa: PLR0917  a row of the query
-    calendar: Calendar, line: str, from_us: int, to_us: int, state: str, job: int, phase: str
-) -> Elements:
+def _order_spans(
+    conn: Connection, plant: Plant, order_ids: Sequence[int]
+) -> tuple[dict[tuple[int, str], list[Span]], dict[str, int]]:
+    """The spans of orders where lines count, in order, by order and line; and how far each line is booked."""
+    posts = {(s := plant.stations[line.counts_at]).machine or s.code: line.code for line in plant.line}
+    spans: dict[tuple[int, str], list[Span]] = defaultdict(list)
+    through: dict[str, int] = {}
+    for order_id, post, reached, *span in conn.execute(
+        """
+        select s.order_id, s.machine, micros(f.through_at), micros(s.from_at), micros(s.to_at), s.state, s.cause,
+               s.stop_code, s.job_id, s.phase, coalesce(s.shift_day::text, ''), s.shift
+        from state_span s join frontier f on f.station = s.machine
+        where s.order_id = any(%(ids)s) and s.machine = any(%(posts)s) order by s.from_at
+        """,
+        {"ids": list(order_ids), "posts": list(posts)},
+    ).fetchall():
+        spans[order_id, posts[post]].append(Span(*span))
+        through[posts[post]] = reached
+    return spans, through
+
+
+def _of_span(calendar: Calendar, line: str, span: Span, through: int) -> Elements:
     found = Elements()
-    for part in stretches([Reign(0, FOREVER, calendar)], line, from_us, to_us):
-        found += _of_part(part, element(state, job, phase, part.open), state)
+    for part in stretches([Reign(0, FOREVER, calendar)], line, span.from_at, span.to_at or through):
+        found += _of_part(part, element(span.state, span.job, span.phase, part.open), span.state)
     return found
 
 
@@ -244,7 +258,7 @@ def _order_pieces(conn: Connection, plant: Plant, order_ids: Sequence[int]) -> d
 class Loss(NamedTuple):
     """Stops that had one reason: how many, the working time they cost, and how many of them were micro stops.
 
-    `reason` empty: nobody said why, and no device did; `state` is then all that is known.
+    `reason` empty: nobody said why, and no device did; `state` is then all that is known: of a line, the root's.
     """
 
     reason: str
@@ -258,7 +272,7 @@ def stop_pareto(conn: Connection, scopes: Sequence[str], from_at: datetime, to_a
     """What stops that began in a stretch cost machines or lines, by reason, dearest first; open ones are left out."""
     rows = conn.execute(
         """
-        select reason, case when reason = '' then state else '' end as state, count(*)::int,
+        select reason, case when reason = '' then coalesce(nullif(root_state, ''), state) else '' end, count(*)::int,
                (count(*) filter (where micro))::int, sum(loss_us)::int8
         from stop
         where scope = any(%(scopes)s) and from_at >= %(from_at)s and from_at < %(to_at)s and loss_us > 0

@@ -71,4 +71,4 @@ def book(
             stretches[rules.station] = (max(work.from_us, plants.begins), min(work.to_us, refolded.reached[code]) + 1)
     shifts = book_shifts(conn, plants, refolded.minutes, orders, stretches)
     stops = book_stops(conn, plants, changed, write=not whole)
-    return Booked(refolded, shifts, stops, book_ledger(conn, plants, refolded, write=not whole))
+    return Booked(refolded, shifts, stops, book_ledger(conn, plants, refolded, stops, write=not whole))

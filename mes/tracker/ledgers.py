@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from mes.domain.calendar import Stretch, floor_minute
 from mes.domain.material.consumption import Recipe, piece_us
 from mes.domain.plant import Plant
 from mes.domain.tracking.elements import Made, reckon
+from mes.domain.tracking.felt import Standstill, felt
 from mes.domain.tracking.fold import Span
+from mes.domain.tracking.stops import Stop
 from mes.store.pool import Connection
 from mes.store.recipes import load_recipes
 from mes.store.tracking import counts
@@ -17,7 +19,7 @@ from mes.store.tracking import ledger as store
 from mes.store.tracking.counts import JobFacts, ShiftKey, Sum
 from mes.store.tracking.ledger import LedgerRow
 from mes.store.tracking.raw import load_frontiers
-from mes.store.tracking.spans import load_spans_over
+from mes.store.tracking.spans import load_spans_over, load_standstills
 from mes.tracker.difference import Difference, difference
 from mes.tracker.plants import Plants
 from mes.tracker.refold import Refolded
@@ -43,16 +45,23 @@ class _Due:
         return min(self.until, self.calendar[-1].to_us)
 
 
-def book_ledger(conn: Connection, plants: Plants, refolded: Refolded, *, write: bool = True) -> Difference[LedgerRow]:
-    """Book the shifts in which times or counts changed, or another minute is complete."""
-    due = [one for one in _due(conn, plants, refolded) if one.calendar[0].from_us < one.until]
+def book_ledger(
+    conn: Connection, plants: Plants, refolded: Refolded, stops: Difference[Stop], *, write: bool = True
+) -> Difference[LedgerRow]:
+    """Book the shifts in which times, counts or standstills changed, or another minute is complete."""
+    due = [one for one in _due(conn, plants, refolded, stops) if one.calendar[0].from_us < one.until]
     if not due:
         return Difference()
-    spans = load_spans_over(conn, _ranges(due))
+    spans = load_spans_over(conn, _ranges(due, lambda one: one.post))
+    standstills = load_standstills(conn, _ranges((one for one in due if one.is_line), lambda one: one.line))
     counted = _counted(conn, plants, due)
     recipes = load_recipes(conn, {facts.order_id for facts in counted.jobs.values() if facts.order_id})
     made = [_made_of(plants, one, counted.sums.get(no, ()), counted, recipes) for no, one in enumerate(due)]
-    rows = [row for one, own in zip(due, made, strict=True) if (row := _row(plants, one, spans[one.post], own))]
+    rows = [
+        row
+        for one, own in zip(due, made, strict=True)
+        if (row := _row(plants, one, spans[one.post], standstills.get(one.key.station, ()), own))
+    ]
     stored = store.load_ledger(conn, [one.key for one in due])
     found = difference(stored, rows, key=lambda row: row[:3])
     if write:
@@ -60,17 +69,19 @@ def book_ledger(conn: Connection, plants: Plants, refolded: Refolded, *, write: 
     return found
 
 
-def _due(conn: Connection, plants: Plants, refolded: Refolded) -> list[_Due]:
+def _due(conn: Connection, plants: Plants, refolded: Refolded, stops: Difference[Stop]) -> list[_Due]:
     shifts: dict[tuple[str, str], set[tuple[str, str]]] = {}
     for code, reached in refolded.reached.items():
         rules = plants.latest_rules(code)
         if rules is None:
             continue
         for start, end in _changed(refolded, code, rules.station, reached):
-            for stretch in plants.calendar(rules.line, start, end + 1):
-                day = stretch.shift_day or local_day(plants, max(stretch.from_us, start)).isoformat()
+            for key in _shifts_within(plants, rules.line, start, end):
                 for scope in (code, rules.line):
-                    shifts.setdefault((scope, rules.line), set()).add((day, stretch.shift))
+                    shifts.setdefault((scope, rules.line), set()).add(key)
+    for stop, end in _standstills(stops, max(refolded.reached.values(), default=0)):
+        known = shifts.setdefault((stop.line, stop.line), set())
+        known.update(_shifts_within(plants, stop.line, stop.from_at, end))
     posts = {scope: _post_of(plants, scope, line) for scope, line in shifts}
     through = {**load_frontiers(conn, sorted(set(posts.values()))), **refolded.reached}
     return [
@@ -80,6 +91,18 @@ def _due(conn: Connection, plants: Plants, refolded: Refolded) -> list[_Due]:
         for key in (ShiftKey(scope, day, shift) for day, shift in sorted(keys))
         if (calendar := tuple(stretches_of(plants, line, key)))
     ]
+
+
+def _shifts_within(plants: Plants, line: str, start: int, end: int) -> Iterable[tuple[str, str]]:
+    for stretch in plants.calendar(line, start, end + 1):
+        yield stretch.shift_day or local_day(plants, max(stretch.from_us, start)).isoformat(), stretch.shift
+
+
+def _standstills(stops: Difference[Stop], reached: int) -> Iterable[tuple[Stop, int]]:
+    """Standstills of lines that changed, as they are and were, each with its end (`reached` while it lasts)."""
+    for stop in filter(None, [*stops.rows, *stops.was]):
+        if stop.scope == stop.line:
+            yield stop, max(stop.from_at, reached) if stop.to_at is None else stop.to_at
 
 
 def _changed(refolded: Refolded, code: str, station: str, reached: int) -> Iterable[tuple[int, int]]:
@@ -103,12 +126,13 @@ def _post_of(plants: Plants, scope: str, line: str) -> str:
     return (station.machine or station.code) if station else scope
 
 
-def _ranges(due: Iterable[_Due]) -> dict[str, tuple[int, int]]:
+def _ranges(due: Iterable[_Due], code: Callable[[_Due], str]) -> dict[str, tuple[int, int]]:
+    """From..to that ledger rows need by `code`, with what touches their beginning: a fault may go on from there."""
     ranges: dict[str, tuple[int, int]] = {}
     for one in due:
-        start, end = one.calendar[0].from_us, one.end
-        known = ranges.get(one.post, (start, end))
-        ranges[one.post] = (min(known[0], start), max(known[1], end))
+        start, end = one.calendar[0].from_us - 1, one.end
+        known = ranges.get(code(one), (start, end))
+        ranges[code(one)] = (min(known[0], start), max(known[1], end))
     return ranges
 
 
@@ -142,11 +166,15 @@ def _stations(plants: Plants, due: _Due, lines: Mapping[str, str]) -> list[str]:
     return [rules.station] if rules and rules.station else []
 
 
-def _row(plants: Plants, due: _Due, spans: list[Span], made: Sequence[Made]) -> LedgerRow | None:
+def _row(
+    plants: Plants, due: _Due, spans: Sequence[Span], standstills: Sequence[Standstill], made: Sequence[Made]
+) -> LedgerRow | None:
     """The row of a shift; None outside shifts while nothing was done there."""
     line = _plant(plants, due).lines.get(due.line)
-    micro_us = line.micro_stop_s * 1_000_000 if line and due.is_line else None
-    found = reckon(due.calendar, spans, made, due.until, micro_us=micro_us)
+    again: frozenset[int] = frozenset()
+    if line and due.is_line:
+        spans, again = felt(spans, standstills, line.micro_stop_s * 1_000_000, due.until)
+    found = reckon(due.calendar, spans, made, due.until, again=again)
     e = found.elements
     if not due.key.shift and not (e.apt_us or e.aust_us or e.good or e.reject):
         return None

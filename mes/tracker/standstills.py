@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from mes.domain.calendar import FOREVER
 from mes.domain.plant import Line, Plant
@@ -89,7 +89,10 @@ def _line_difference(conn: Connection, plants: Plants, at_line: _AtLine, since: 
     output = runs(load_spans_over(conn, {at_line.output: (output_from, FOREVER)})[at_line.output])
     reasons = load_stops(conn, dict.fromkeys(at_line.posts, (max(output_from - BUBBLE_US, EVER), FOREVER)))
     standing = load_stops(conn, {code: (output_from, FOREVER)})
-    of_line = difference(standing, desk.line_stops(output, _overlaid(reasons, found), standing), key=_key)
+    should = desk.line_stops(output, _overlaid(reasons, found), standing)
+    since_root = min((begun for _, begun in should), default=output_from)
+    earlier = load_stops(conn, {code: (since_root, output_from)}) if since_root < output_from else []
+    of_line = difference(standing, _told_once(earlier, should), key=_key)
     return Difference(found.gone + of_line.gone, found.put + of_line.put, found.was + of_line.was)
 
 
@@ -127,14 +130,19 @@ class _Desk:
                     found += [self._stop(post, run, part, cause=cause, root=root, state=run.state) for part in cut]
         return found
 
-    def line_stops(self, output: Iterable[Run], machine_stops: Sequence[Stop], stored: Iterable[Stop]) -> list[Stop]:
-        """The stops of the line's output."""
+    def line_stops(
+        self, output: Iterable[Run], machine_stops: Sequence[Stop], stored: Iterable[Stop]
+    ) -> list[tuple[Stop, int]]:
+        """The stops of the line's output, each with the beginning of the stop at its root."""
         known = {_key(stop): stop for stop in stored}
-        found: list[Stop] = []
+        found: list[tuple[Stop, int]] = []
         for run in output:
             cause, root = self._cause(self.at_line.output, run, known.get((self.at_line.line.code, run.from_at)))
-            part, state = _reason_at((stop for stop in machine_stops if stop.scope == root), run)
-            found.append(self._stop("", run, part, cause=cause, root=root, state=state))
+            stop = _root_stop((stop for stop in machine_stops if stop.scope == root), run)
+            reason, by, state = (stop.reason, stop.reason_by, stop.state) if stop else ("", "", run.state)
+            part = Part(run.from_at, run.to_at, reason, by)
+            own = self._stop("", run, part, cause=cause, root=root, state=state)
+            found.append((own, stop.from_at if stop else run.from_at))
         return found
 
     def _cause(self, post: str, run: Run, booked: Stop | None) -> tuple[str, str]:
@@ -170,12 +178,26 @@ class _Desk:
         )
 
 
-def _reason_at(root_stops: Iterable[Stop], run: Run) -> tuple[Part, str]:
-    """A line's standstill with reason and state of its root's stop that lasts as it begins, or was over shortly before.
+def _root_stop(root_stops: Iterable[Stop], run: Run) -> Stop | None:
+    """The stop of the root that a line's standstill comes from: it lasts as that begins, or was over shortly before.
 
-    Both come from that one stop: a line that starves of a jam ahead of it stands for the jam, not for want of material.
+    Reason and state both come from that one stop: a line that starves of a jam ahead of it stands for the jam, not for
+    want of material.
     """
     at = run.from_at
     near = [s for s in root_stops if s.from_at <= at and (s.to_at is None or at - s.to_at <= BUBBLE_US)]
-    reason, by, state = (near[-1].reason, near[-1].reason_by, near[-1].state) if near else ("", "", run.state)
-    return Part(run.from_at, run.to_at, reason, by), state
+    return near[-1] if near else None
+
+
+def _told_once(earlier: Iterable[Stop], found: Iterable[tuple[Stop, int]]) -> list[Stop]:
+    """Standstills in order, marked where the stop at their root had stood the line still before.
+
+    `earlier` are those before the first found, as booked. A micro stop is running, so it tells nothing.
+    """
+    told: dict[str, int] = {stop.root_machine: stop.from_at for stop in earlier if not stop.micro}
+    marked: list[Stop] = []
+    for stop, root_from in found:
+        marked.append(replace(stop, again=root_from <= told.get(stop.root_machine, -1) < stop.from_at))
+        if not stop.micro:
+            told[stop.root_machine] = stop.from_at
+    return marked

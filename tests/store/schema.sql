@@ -1202,7 +1202,8 @@ CREATE TABLE public.stop (
     loss_us bigint,
     job_id bigint NOT NULL,
     shift_day date,
-    shift text NOT NULL
+    shift text NOT NULL,
+    again boolean DEFAULT false NOT NULL
 );
 CREATE TABLE public.system (
     code text NOT NULL,

@@ -62,11 +62,11 @@ def test_a_line_runs_through_micro_stops_and_answers_for_all_its_rejects(scene: 
 
 
 def test_an_order_has_its_own_elements(scene: Scene) -> None:
-    """From its set-up on: 300 s set up, a fault of 600 s, the rest running; good of the production phase only."""
+    """From its set-up on: 300 s set up, a fault of 600 s, the rest running (a micro stop, too), as the line's."""
     order = worked(scene)
     found = order_elements(scene.conn, Calendar(scene.plant), [order])[order]
-    assert (found.aust_us, found.adot_us, found.adet_us) == (300_000_000, 600_000_000, 30_000_000)
-    assert (found.apt_us, found.order_us) == (5_670_000_000, 6_600_000_000)
+    assert (found.aust_us, found.adot_us, found.adet_us, found.failures) == (300_000_000, 600_000_000, 0, 1)
+    assert (found.apt_us, found.order_us) == (5_700_000_000, 6_600_000_000)
     assert (found.good, found.reject) == (289, 7)
     assert found.ideal_us == 296 * 10_000_000
 

@@ -1,13 +1,13 @@
 """From spans and counts to the elements KPIs are made of; the same for a shift, an hour, any window, a machine, a line.
 
 A machine's elements are its own time and counts at its own pace. A line's are those of the post its output is counted
-at, as the line feels them: stops no longer than the line's micro_stop_s are running, good is what leaves the line,
-reject is what any of its stations rejected, the pace is the job's on the line.
+at, as the line feels them (`mes.domain.tracking.felt`); good is what leaves the line, reject is what any of its
+stations rejected, the pace is the job's on the line.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 
 from mes.domain.calendar import Stretch
@@ -15,7 +15,6 @@ from mes.domain.kpi import Elements
 from mes.domain.tracking.fold import Span
 from mes.domain.tracking.jobs import YIELD_PHASES
 from mes.domain.tracking.ledger import ELEMENTS, Times, failures, times
-from mes.domain.tracking.stops import bridged
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,23 +39,27 @@ class Reckoned:
 
 
 def reckon(
-    calendar: Sequence[Stretch], spans: Iterable[Span], made: Iterable[Made], until: int, *, micro_us: int | None = None
+    calendar: Sequence[Stretch],
+    spans: Iterable[Span],
+    made: Iterable[Made],
+    until: int,
+    *,
+    again: Collection[int] = (),
 ) -> Reckoned:
     """The elements of a scope over calendar stretches (in order, joined) up to `until`.
 
-    `spans` may reach beyond on both sides. `micro_us`: the scope is a line with this limit for micro stops.
+    `spans`, in order, reach back to the one before the first stretch and may reach beyond the last; a line's are as it
+    feels them. `again`: where one begins a failure that was one before.
     """
     start, end = calendar[0].from_us, min(until, calendar[-1].to_us)
-    own = [span for span in spans if span.from_at < end and (span.to_at is None or span.to_at > start)]
-    if micro_us is not None:
-        own = bridged(own, micro_us, end)
+    own = [span for span in spans if span.from_at < end and (span.to_at is None or span.to_at >= start)]
     spent = times(calendar, own, until)
     pieces = _pieces(made)
     elements = Elements(
         calendar_us=spent.calendar,
         **{f"{name}_us": spent.elements[name] for name in ELEMENTS},
         order_us=spent.order_us,
-        failures=failures(own, start, end),
+        failures=failures(own, start, end, again),
         failure_us=spent.states.get("adot", {}).get("fault", 0),
     )
     return Reckoned(elements + pieces, spent)

@@ -8,7 +8,7 @@ planned busy time, where it is seen.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 
 from mes.domain.calendar import Stretch
@@ -63,13 +63,16 @@ class Times:
         spent[state] = spent.get(state, 0) + us
 
 
-def failures(spans: Sequence[Span], from_us: int, until: int) -> int:
-    """Faults that began after `from_us` and before `until`, each counted once however it was cut."""
+def failures(spans: Sequence[Span], from_us: int, until: int, again: Collection[int] = ()) -> int:
+    """Faults that began within [from_us, until), each counted once however it was cut.
+
+    Those that begin at instants of `again` are faults that were counted before.
+    """
     begun = 0
     for index, span in enumerate(spans):
         before = spans[index - 1] if index else None
         goes_on = before is not None and before.state == "fault" and before.to_at == span.from_at
-        if span.state == "fault" and from_us < span.from_at < until and not goes_on:
+        if span.state == "fault" and from_us <= span.from_at < until and not goes_on and span.from_at not in again:
             begun += 1
     return begun
 

@@ -3,7 +3,8 @@
 A machine that waits points at a neighbour: starved, or idle behind a machine that does not run, upstream; blocked, or
 idle before one that does not run, downstream. Following the pointers from the machine that stands leads to the root.
 The first machine of a line has nobody upstream: it waits for a component; so does one that starves while the machine
-before it is blocked. All this is seen as of the instant at hand: what happens later changes nobody's past reason.
+before it is blocked. One that is idle waits for whom it saw standing as it fell idle, never for one that waits for it.
+All this is seen as of the instant at hand: what happens later changes nobody's past reason.
 """
 
 from __future__ import annotations
@@ -34,14 +35,15 @@ class Row:
         place = self._place[machine]
         if state == "blocked":
             return DOWNSTREAM
+        before = self.standing(place - 1, at)
         if state == "starved":
-            before = self.standing(place - 1, at)
             return COMPONENT if place == 0 or (before and before.state == "blocked") else UPSTREAM
-        if state == "idle" and self.standing(place - 1, at):
+        if state != "idle":
+            return ""
+        if before and before.state != "blocked":
             return UPSTREAM
-        if state == "idle" and self.standing(place + 1, at):
-            return DOWNSTREAM
-        return ""
+        after = self.standing(place + 1, at)
+        return DOWNSTREAM if after and after.state != "starved" else ""
 
     def root(self, machine: str, state: str, at: int) -> str:
         """The machine at which a standstill began."""
@@ -56,7 +58,8 @@ class Row:
             if stood is None or machine in seen:
                 return machine
             seen.add(machine)
-            state, at = stood.state, at if _lasts(stood, at) else stood.from_at
+            is_seen_now = _lasts(stood, at) and stood.state != "idle"
+            state, at = stood.state, at if is_seen_now else stood.from_at
 
     def standing(self, place: int, at: int) -> Span | None:
         """What the machine at a place stands in at an instant; None while it runs or is not there."""

@@ -26,6 +26,7 @@ class Stop:
     """One stop, or the part of one that has a reason of its own. `to_at` None while it lasts.
 
     `root_state`: what the stop at the root is called from which a line's standstill has its reason; else as `state`.
+    `again`: that stop had stood the line still before.
     """
 
     scope: str
@@ -45,6 +46,7 @@ class Stop:
     job: int
     shift_day: str
     shift: str
+    again: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,7 +166,7 @@ def lost(calendar: Iterable[Stretch], from_at: int, to_at: int) -> int:
 
 
 def bridged(spans: Sequence[Span], micro_us: int, until: int) -> list[Span]:
-    """Spans as a line sees them: a stop no longer than `micro_us` between two runs is part of running.
+    """Spans as a line sees them: a stop no longer than `micro_us` between two runs of its shift is part of running.
 
     Spans are cut at `until`; what lasts until then is not yet known to be short.
     """
@@ -196,9 +198,9 @@ def _stretches_of_stops(spans: Sequence[Span]) -> list[tuple[int, int]]:
 
 
 def _joins(spans: Sequence[Span], first: int, last: int) -> bool:
-    """Whether a row of stops lies between two runs without a hole."""
+    """Whether a row of stops lies between two runs of one shift without a hole."""
     row = spans[first - 1 : last + 2]
-    touching = all(a.to_at == b.from_at for a, b in pairwise(row))
+    touching = all(a.to_at == b.from_at and a[-2:] == b[-2:] for a, b in pairwise(row))
     return touching and row[0].state == row[-1].state == "running"
 
 

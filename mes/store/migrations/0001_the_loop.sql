@@ -707,7 +707,8 @@ create table state_span (
 -- scope: as state_span.machine, or a line's code (its output stands still). Cut where its reason changes.
 -- state: the gravest within; cause: upstream, downstream, component, gap; root_machine: where it began; loss_us: what of
 -- it was working time, null while it lasts; micro: no longer than the line's micro_stop_s. root_state: what the stop at
--- the root is called that gave a line's standstill its reason.
+-- the root is called that gave a line's standstill its reason, and its time its element; again: that stop had stood the
+-- line still before, so that it is no further failure.
 create table stop (
     scope text not null,
     from_at timestamptz not null,
@@ -726,6 +727,7 @@ create table stop (
     job_id int8 not null,
     shift_day date,
     shift text not null,
+    again boolean not null default false,
     primary key (scope, from_at)
 );
 create index on stop (line, from_at);
@@ -803,7 +805,8 @@ create index on shift_count (shift_day, line);
 
 -- Microseconds of every machine, station where people count, and line (machine = line's code), by shift and element;
 -- they sum to calendar_us. Reaches to the last whole minute booked. A line's row: the times of the post its counts_at
--- stands at, stops within micro_stop_s counted as running; its good, the rejects of all its stations, its jobs' pace.
+-- stands at, stops within micro_stop_s counted as running, waiting for another machine as what that one stands in; its
+-- good, the rejects of all its stations, its jobs' pace.
 create table time_ledger (
     machine text not null,
     shift_day date not null,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 
+from mes.domain.tracking.felt import Standstill
 from mes.domain.tracking.fold import Span
 from mes.domain.tracking.stops import Stop
 from mes.store.pool import Connection
@@ -128,7 +129,7 @@ def load_stops(conn: Connection, ranges: Ranges) -> list[Stop]:
         """
         select s.scope, micros(s.from_at), micros(s.to_at), s.line, s.machine, s.root_machine, s.root_state, s.state,
                s.cause, s.stop_code, s.reason, s.reason_by, s.micro, s.loss_us, s.job_id,
-               coalesce(s.shift_day::text, ''), s.shift
+               coalesce(s.shift_day::text, ''), s.shift, s.again
         from unnest(%(codes)s::text[], %(froms)s::int8[], %(tos)s::int8[]) as w (code, from_us, to_us)
         cross join lateral (
             select coalesce(max(from_at), '-infinity') as from_at from (
@@ -142,6 +143,28 @@ def load_stops(conn: Connection, ranges: Ranges) -> list[Stop]:
         spread(ranges),
     ).fetchall()
     return [Stop(*row) for row in rows]
+
+
+def load_standstills(conn: Connection, ranges: Ranges) -> dict[str, list[Standstill]]:
+    """The standstills of lines that overlap ranges of time and had another machine's stop as root, in order."""
+    found: dict[str, list[Standstill]] = {line: [] for line in ranges}
+    for line, *row in conn.execute(
+        """
+        select s.scope, micros(s.from_at), micros(s.to_at), s.root_machine, s.root_state, s.again
+        from unnest(%(codes)s::text[], %(froms)s::int8[], %(tos)s::int8[]) as w (code, from_us, to_us)
+        cross join lateral (
+            select coalesce(max(from_at), '-infinity') as from_at from (
+                select from_at from stop where scope = w.code and from_at <= instant(w.from_us)
+                order by from_at desc limit 1) b
+        ) first
+        join stop s on s.scope = w.code and s.from_at >= first.from_at and s.from_at < instant(w.to_us)
+        where coalesce(s.to_at, 'infinity') > instant(w.from_us) and s.root_state not in ('', s.state)
+        order by s.scope, s.from_at
+        """,
+        spread(ranges),
+    ).fetchall():
+        found[line].append(Standstill(*row))
+    return found
 
 
 def save_stops(conn: Connection, gone: Sequence[SpanKey], put: Sequence[Stop]) -> None:
@@ -158,23 +181,23 @@ def save_stops(conn: Connection, gone: Sequence[SpanKey], put: Sequence[Stop]) -
         conn.execute(
             """
             insert into stop (scope, from_at, to_at, line, machine, root_machine, root_state, state, cause, stop_code,
-                              reason, reason_by, micro, loss_us, job_id, shift_day, shift)
+                              reason, reason_by, micro, loss_us, job_id, shift_day, shift, again)
             select scope, instant(from_us), instant(to_us), line, machine, root_machine, root_state, state, cause,
-                   stop_code, reason, reason_by, micro, loss_us, job_id, shift_day, shift
+                   stop_code, reason, reason_by, micro, loss_us, job_id, shift_day, shift, again
             from unnest(
                 %(scope)s::text[], %(from_at)s::int8[], %(to_at)s::int8[], %(line)s::text[], %(machine)s::text[],
                 %(root_machine)s::text[], %(root_state)s::text[], %(state)s::text[], %(cause)s::text[],
                 %(stop_code)s::text[], %(reason)s::text[], %(reason_by)s::text[], %(micro)s::boolean[],
-                %(loss_us)s::int8[], %(job)s::int8[], %(shift_day)s::date[], %(shift)s::text[])
+                %(loss_us)s::int8[], %(job)s::int8[], %(shift_day)s::date[], %(shift)s::text[], %(again)s::boolean[])
                 as w (scope, from_us, to_us, line, machine, root_machine, root_state, state, cause, stop_code, reason,
-                      reason_by, micro, loss_us, job_id, shift_day, shift)
+                      reason_by, micro, loss_us, job_id, shift_day, shift, again)
             on conflict (scope, from_at) do update
             set to_at = excluded.to_at, line = excluded.line, machine = excluded.machine,
                 root_machine = excluded.root_machine, root_state = excluded.root_state, state = excluded.state,
                 cause = excluded.cause, stop_code = excluded.stop_code, reason = excluded.reason,
                 reason_by = excluded.reason_by,
                 micro = excluded.micro, loss_us = excluded.loss_us, job_id = excluded.job_id,
-                shift_day = excluded.shift_day, shift = excluded.shift
+                shift_day = excluded.shift_day, shift = excluded.shift, again = excluded.again
             """,
             _stop_columns(put),
         )
@@ -189,6 +212,7 @@ def _stop_columns(put: Sequence[Stop]) -> dict[str, str]:
         "from_at": instants(stop.from_at for stop in put),
         "to_at": instants(stop.to_at for stop in put),
         "micro": truths(stop.micro for stop in put),
+        "again": truths(stop.again for stop in put),
         "loss_us": wholes(stop.loss_us for stop in put),
         "job": wholes(stop.job for stop in put),
         "shift_day": texts(stop.shift_day or None for stop in put),
