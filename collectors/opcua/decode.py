@@ -187,7 +187,7 @@ def change_of(handle: int, value: ua.DataValue) -> Change:
     """A data value as the fast way gives it."""
     status = value.StatusCode.value if value.StatusCode is not None else 0
     raw = None if value.Value is None else plain(value.Value.Value)
-    return handle, raw, status, _filetime(value.SourceTimestamp), _filetime(value.ServerTimestamp)
+    return handle, raw, status, filetime_of(value.SourceTimestamp), filetime_of(value.ServerTimestamp)
 
 
 def plain(value: Any) -> Any:
@@ -205,7 +205,7 @@ def plain(value: Any) -> Any:
 
 _MEANINGS: dict[type, Callable[[Any], Any]] = {
     int: int,
-    datetime: lambda value: filetime_text(_filetime(value)),
+    datetime: lambda value: filetime_text(filetime_of(value)),
     ua.LocalizedText: lambda value: value.Text,
     ua.QualifiedName: lambda value: value.Name,
     ua.NodeId: lambda value: value.to_string(),
@@ -218,7 +218,8 @@ def filetime_text(filetime: int) -> str:
     return (_EPOCH + timedelta(microseconds=filetime // 10)).isoformat().replace("+00:00", "Z")
 
 
-def _filetime(at: datetime | None) -> int:
+def filetime_of(at: datetime | None) -> int:
+    """100 ns since 1601; 0 for None."""
     if at is None:
         return 0
     at = at.replace(tzinfo=UTC) if at.tzinfo is None else at

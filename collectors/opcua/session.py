@@ -21,14 +21,17 @@ from asyncua import ua
 from asyncua.client.client import Client
 from asyncua.common.utils import Buffer
 from asyncua.ua.attribute_ids import AttributeIds
-from asyncua.ua.ua_binary import struct_from_binary
+from asyncua.ua.ua_binary import nodeid_to_binary, struct_from_binary
 from asyncua.ua.uaerrors import UaStatusCodeError
 from cryptography import x509
 from cryptography.hazmat.primitives import serialization
 
-from collectors.opcua.decode import plain
+from collectors.opcua.channel import Channel, speak_through_channel
+from collectors.opcua.decode import filetime_of, plain
+from collectors.opcua.encode import Acknowledgement, publish_request
 from collectors.opcua.security import Own, Pki, Wanted, lost, wanted_of
 from collectors.source import SourceLostError
+from mes.clock import wall
 from mes.domain.plant import Source as SourceModel
 
 REQUEST_S_MAX = 10.0
@@ -81,6 +84,7 @@ class Session:
         url = self._source.url if _has_port(self._source.url) else f"{self._source.url.rstrip('/')}:4840"
         try:
             self._client = client = Client(url, timeout=REQUEST_S_MAX)
+            speak_through_channel(client.uaclient)
             self._dress(client)
             if wanted.policy is not None:
                 await self._secure(client, wanted)
@@ -176,13 +180,16 @@ class Session:
         response.ResponseHeader.ServiceResult.check()
         return response  # type: ignore[no-any-return]
 
-    def send(self, request: Any) -> asyncio.Future[Buffer]:
-        """Send and leave the answer to the caller, however long it takes. Raises ConnectionError."""
+    def publish(self, acknowledgements: Sequence[Acknowledgement]) -> asyncio.Future[Buffer]:
+        """Send a publish request and leave its answer to the caller, however late. Raises ConnectionError."""
         assert self._client is not None
-        protocol = self._client.uaclient.protocol
-        if protocol is None:
+        channel = self._client.uaclient.protocol
+        if not isinstance(channel, Channel):
             raise ConnectionError("the connection is not open")
-        return protocol._send_request(request, timeout=0)
+        channel._request_handle += 1
+        token = nodeid_to_binary(channel.authentication_token)
+        request = publish_request(token, channel._request_handle, filetime_of(wall()), acknowledgements)
+        return channel.send_body(request)
 
     async def read(self, nodes: Sequence[ua.NodeId], *, batch: int | None = None) -> list[ua.DataValue]:
         """The values of nodes, however many."""

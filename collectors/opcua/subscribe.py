@@ -20,6 +20,7 @@ from asyncua.ua.status_codes import StatusCodes
 from asyncua.ua.uaerrors import UaStatusCodeError
 
 from collectors.opcua.decode import Notice, change_of, decode, take_notifications
+from collectors.opcua.encode import Acknowledgement
 from collectors.opcua.items import Item, NodeIdError, Taken, Translator, node_id
 from collectors.opcua.security import lost
 from collectors.opcua.session import Session
@@ -194,19 +195,18 @@ class Subscription:
     def publish(self) -> None:
         """See that enough publish requests are with the server, as long as the writer keeps up."""
         while self._outstanding < self._publishes and not self._outlet.is_full and self.failure is None:
-            request = ua.PublishRequest()
-            request.Parameters.SubscriptionAcknowledgements = self._acknowledgements()
             try:
-                self._session.send(request).add_done_callback(partial(self._answered, self._generation))
+                answer = self._session.publish(self._acknowledgements())
+                answer.add_done_callback(partial(self._answered, self._generation))
             except ConnectionError as error:
                 self._fail(error)
                 return
             self._outstanding += 1
 
-    def _acknowledgements(self) -> list[ua.SubscriptionAcknowledgement]:
+    def _acknowledgements(self) -> list[Acknowledgement]:
         acknowledged = []
         while self._stored:
-            acknowledged.append(ua.SubscriptionAcknowledgement(self._id, ua.UInt32(self._stored.popleft())))
+            acknowledged.append((self._id, self._stored.popleft()))
         return acknowledged
 
     def _answered(self, generation: int, answer: asyncio.Future[Buffer]) -> None:
