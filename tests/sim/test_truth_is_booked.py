@@ -13,6 +13,7 @@ import psycopg
 import pytest
 
 from mes.domain.calendar import instant
+from mes.domain.plant import Plant
 from mes.formats.plant_file import document_of, read_plant
 from mes.store.plant import insert_version, number_tags
 from mes.store.sample import Rows, row, store_batch
@@ -150,6 +151,108 @@ def assert_times(conn: psycopg.Connection[Any], shift: Shift, seed: int) -> None
         assert calendar_us == (until - begin) * 1000
 
 
+@dataclass(frozen=True, slots=True)
+class Stood:
+    """A stretch in which a machine did not run, ms: its gravest state and when that began."""
+
+    start: int
+    end: int
+    grave: str
+    grave_at: int
+
+
+GRAVITY = ("idle", "blocked", "starved", "stopped", "maintenance", "fault")
+WAITING = ("idle", "blocked", "starved")
+BUBBLE_MS = 300_000
+
+
+def stood(states: list[tuple[int, str]], until: int) -> list[Stood]:
+    """A machine's stretches of not running, apart where it is set up or silent."""
+    found: list[Stood] = []
+    last = ""
+    for (at, state), end in zip(states, [at for at, _ in states[1:]] + [until], strict=True):
+        kind = state if state in {"running", "setup", "offline"} else "stop"
+        if kind == last == "stop":
+            before = found.pop()
+            graver = GRAVITY.index(state) > GRAVITY.index(before.grave)
+            found.append(Stood(before.start, end, *((state, at) if graver else (before.grave, before.grave_at))))
+        elif kind != "running":
+            found.append(Stood(at, end, state, at))
+        last = kind
+    return found
+
+
+def state_at(states: list[tuple[int, str]], at: int) -> str:
+    """What a machine was in at an instant; empty before it said anything."""
+    return next((state for since, state in reversed(states) if since <= at), "")
+
+
+def root_of(shift: Shift, row: list[str], place: int, state: str, at: int) -> int:
+    """The place in a row of the machine for which one stood that starved, was idle or blocked as a state began."""
+    before = state_at(shift.states[row[place - 1]], at) if place else "running"
+    if state == "starved" and place and before != "blocked":
+        up = shift.states[row[place - 1]]
+        if before != "running":
+            return root_of(shift, row, place - 1, before, at)
+        ended = max((since for since, state in up if since <= at and state == "running"), default=0)
+        earlier = [(since, state) for since, state in up if since < ended]
+        if at - ended <= BUBBLE_MS and earlier:
+            return root_of(shift, row, place - 1, earlier[-1][1], earlier[-1][0])
+        return place - 1
+    assert state != "idle", "the demo's machines starve; they are idle only where nothing is fed"
+    return place + 1 if state == "blocked" and place + 1 < len(row) else place
+
+
+def line_times(shift: Shift, row: list[str], micro_ms: int, until: int) -> tuple[dict[str, int], int]:
+    """What a line lost by element (ms), and how often it failed, told from the truth alone."""
+    spent = dict.fromkeys(("apt", "aust", "adet", "adot", "no_data"), 0)
+    output, begin = shift.states[row[-1]], from_iso(BEGIN)
+    spent["no_data"] = output[0][0] - begin
+    spent["apt"] = until - output[0][0]
+    failed: set[tuple[str, int]] = set()
+    for one in stood(output, until):
+        length = one.end - one.start
+        runs_around = one.start > output[0][0] and one.end < until
+        around = {state_at(output, one.start - 1), state_at(output, one.end)} if runs_around else {""}
+        if one.grave in GRAVITY and length <= micro_ms and around == {"running"}:
+            continue
+        spent["apt"] -= length
+        place = root_of(shift, row, len(row) - 1, one.grave, one.grave_at) if one.grave in WAITING else len(row) - 1
+        if place == len(row) - 1:
+            for (at, state), end in zip(output, [at for at, _ in output[1:]] + [until], strict=True):
+                spent[ELEMENT_OF.get(state, "adet")] += max(0, min(end, one.end) - max(at, one.start))
+            failed |= {(row[-1], at) for at, state in output if state == "fault" and one.start <= at < one.end}
+            continue
+        near = [s for s in stood(shift.states[row[place]], until) if s.start <= one.start <= s.end + BUBBLE_MS]
+        named = near[-1].grave if near and near[-1].grave != "offline" else one.grave
+        spent[ELEMENT_OF.get(named, "adet")] += length
+        failed |= {(row[place], near[-1].start)} if near and named == "fault" else set()
+    return spent, len(failed)
+
+
+def assert_lines(conn: psycopg.Connection[Any], shift: Shift, plant: Plant, seed: int) -> None:
+    """The ledger of each line is the truth's, told by what the line stood for, and so are its failures."""
+    for line in plant.line:
+        row = [machine.code for machine in sorted(plant.machine, key=lambda m: m.position) if machine.line == line.code]
+        output = plant.stations[line.counts_at].machine
+        if not set(row) <= set(shift.states) or not row:
+            continue
+        assert row[-1] == output
+        found = conn.execute(
+            """
+            select apt_us, aust_us, adet_us, adot_us, no_data_us, failures, calendar_us from time_ledger
+            where shift_day = '2026-01-05' and shift = 'D' and machine = %s
+            """,
+            (line.code,),
+        ).fetchone()
+        assert found is not None
+        *booked, failures, calendar_us = found
+        until = from_iso(BEGIN) + calendar_us // 1000
+        spent, failed = line_times(shift, row, line.micro_stop_s * 1000, until)
+        assert booked == [ms * 1000 for ms in spent.values()], f"seed {seed}, {line.code}"
+        assert failures == failed, f"seed {seed}, {line.code}"
+
+
 def assert_booked(conn: psycopg.Connection[Any], seed: int) -> None:
     """Play a shift, hear it badly, and compare what is booked with what happened."""
     shift = play(seed)
@@ -160,6 +263,7 @@ def assert_booked(conn: psycopg.Connection[Any], seed: int) -> None:
         assert booked_states(conn, machine) == states, f"seed {seed}, {machine}"
         assert booked_counts(conn, stations[machine]) == shift.counts.get(machine, {}), f"seed {seed}, {machine}"
     assert_times(conn, shift, seed)
+    assert_lines(conn, shift, hearing.plant, seed)
     start = datetime.fromisoformat(BEGIN)
     assert list(verify(conn, start, instant(from_iso(BEGIN) * 1000 + HOURS * 3_600_000_000))) == []
 
