@@ -10,6 +10,7 @@ import random
 import socket
 import threading
 import time
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
@@ -46,8 +47,10 @@ _log = structlog.get_logger("collectors")
 
 Machines = Callable[[str, int | None], Sequence[str]]
 """The machines a gap concerns: of a source, or of one tag."""
-Repeated = Callable[[Mapping[int, int]], None]
-"""Told, after the commit, how many rows of which tag were there already."""
+SourceOf = Callable[[int], str]
+"""The source of a tag; empty for one that a new plant version took away."""
+Counted = Callable[[str, str, int], None]
+"""Told of a source what happened to how many of its rows."""
 
 
 class AwayError(UnavailableError):
@@ -97,13 +100,21 @@ class Depot:
     """Not thread-safe, but for `break_off`: each thread has its own."""
 
     def __init__(
-        self, url: str, *, name: str, owner: str, machines: Machines, repeated: Repeated = lambda _rows: None
+        self,
+        url: str,
+        *,
+        name: str,
+        owner: str,
+        machines: Machines,
+        source_of: SourceOf = lambda _tag: "",
+        counted: Counted = lambda _source, _what, _times: None,
     ) -> None:
         self._url = url
         self._name = name
         self._owner = owner
         self._machines = machines
-        self._repeated = repeated
+        self._source_of = source_of
+        self._counted = counted
         self._conn: Connection | None = None
         self._busy_since: float | None = None
         self.hangs_s_max = HANGS_S_MAX
@@ -166,14 +177,27 @@ class Depot:
         self._busy_since = mono()
         try:
             with self._conn.transaction():
-                stored = store_batch(self._conn, _joined(parts))
+                rows, is_mixed = _joined(parts), len({part.source for part in parts}) > 1
+                stored = store_batch(self._conn, rows, by_tag=is_mixed)
                 self._store_notes(self._conn, parts)
                 if fence:
                     self._refuse_taken(self._conn, {part.source: part.epoch for part in parts})
-            self._repeated(stored.repeated)
+            if again := len(rows) - stored.signals - stored.values:
+                self._count_repeated(self._by_source(stored.repeated) if is_mixed else {parts[0].source: again})
             return stored
         finally:
             self._busy_since = None
+
+    def _by_source(self, rows_of_tags: Mapping[int, int]) -> Mapping[str, int]:
+        found: Counter[str] = Counter()
+        for tag_id, rows in rows_of_tags.items():
+            found[self._source_of(tag_id)] += rows
+        return found
+
+    def _count_repeated(self, rows: Mapping[str, int]) -> None:
+        """After the commit."""
+        for source, times in rows.items():
+            self._counted(source, "repeated", times)
 
     def _store_notes(self, conn: Connection, parts: Sequence[Part]) -> None:
         aside = [thing for part in parts for thing in part.set_aside]

@@ -30,6 +30,8 @@ class SourceFigures(Collector):
         state = GaugeMetricFamily("takt_source_state", "1 for the state a source is in", labels=("source", "state"))
         age = GaugeMetricFamily("takt_source_silent_seconds", "Plant time since it was heard", labels=("source",))
         skew = GaugeMetricFamily("takt_source_skew_seconds", "Its clock behind ours", labels=("source",))
+        lag = GaugeMetricFamily("takt_source_lag_seconds", "How old its last value was", labels=("source",))
+        rate = GaugeMetricFamily("takt_source_values_per_second", "Values heard, lately", labels=("source",))
         bad = GaugeMetricFamily("takt_source_bad_tags", "Tags it does not give", labels=("source",))
         events = CounterMetricFamily("takt_source_events", "What happened at a source", labels=("source", "what"))
         for post in self._posts():
@@ -39,10 +41,12 @@ class SourceFigures(Collector):
             if vitals.heard_at is not None:
                 age.add_metric([name], (post.now() - vitals.heard_at) / 1e6)
             skew.add_metric([name], vitals.skew_s)
+            lag.add_metric([name], vitals.lag_s)
+            rate.add_metric([name], vitals.per_s)
             bad.add_metric([name], len(vitals.bad_tags))
             for what, times in list(vitals.counts.items()):
                 events.add_metric([name, what], times)
-        yield from (state, age, skew, bad, events)
+        yield from (state, age, skew, lag, rate, bad, events)
         for name, value in self._shared().items():
             yield GaugeMetricFamily(f"takt_collector_{name}", name.replace("_", " "), value=value)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections import deque
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 
@@ -20,6 +21,8 @@ SKEW_WEIGHT = 0.05
 BAD_TAGS_SHOWN_MAX = 50
 CLOCK_STEP_S = 1.0
 CLOCK_STEP_LASTS_S = 300.0
+SKEW_S_MAX = 5.0
+RATE_OVER_S = 10.0
 _log = structlog.get_logger("collectors")
 
 
@@ -70,6 +73,8 @@ class Post:
         absent_since = None if lease.heard_at is None else micros(lease.heard_at)
         self._silence = Silence(absent_since=absent_since, is_open=lease.gap_is_open)
         self._silent_since_s: float | None = mono()
+        self._looks: deque[tuple[float, int]] = deque([(mono(), 0)])
+        self._is_skewed = False
         self._log = _log.bind(source=lease.source)
 
     @property
@@ -110,11 +115,31 @@ class Post:
         self._turn(state, f"{error.why}: {error.detail}")
 
     def tick(self) -> None:
-        """Once a second: a silence that lasts is said."""
+        """Once a second: a silence that lasts is said, a clock that is off too, and how much is heard is reckoned."""
+        self._reckon_rate()
+        self._watch_skew()
         with self._mutex:
             lasts = self._silent_since_s is not None and mono() - self._silent_since_s > ANNOUNCE_AFTER_S
             notes = self._silence.announce() if lasts else []
         self._note(notes)
+
+    def _reckon_rate(self) -> None:
+        """Over the last seconds."""
+        now_s, heard = mono(), self.vitals.counts.get("heard", 0)
+        self._looks.append((now_s, heard))
+        while len(self._looks) > 2 and now_s - self._looks[1][0] > RATE_OVER_S:
+            self._looks.popleft()
+        since_s, before = self._looks[0]
+        self.vitals.per_s = round((heard - before) / max(now_s - since_s, 0.001), 2)
+
+    def _watch_skew(self) -> None:
+        """The samples keep their own time; somebody has to set the device's clock."""
+        is_skewed = abs(self.vitals.skew_s) > SKEW_S_MAX
+        if is_skewed and not self._is_skewed:
+            self._log.warning("the source's clock is off", behind_s=round(self.vitals.skew_s, 1))
+        elif self._is_skewed and not is_skewed:
+            self._log.info("the source's clock is right again")
+        self._is_skewed = is_skewed
 
     def alive(self) -> None:
         self.vitals.heard_at = self.now()
@@ -133,19 +158,27 @@ class Post:
         if heard:
             vitals.count("heard", len(heard))
             self._look_at_time(heard[-1], now)
+        self._count_gaps(gaps)
         self._inbox.put(Delivery(self.code, self.epoch, now, heard, unreadable, gaps, thank))
 
     def _look_at_time(self, sample: Heard, now: int) -> None:
         """How far the device's clock is from ours, in seconds of the machine's time."""
         at = sample.source_at or sample.server_at
         self.vitals.last_at = sample.at or now
+        self.vitals.lag_s = max(0.0, (now - self.vitals.last_at) / 1_000_000 / self.speed)
         if at is not None:
             off_s = (now - at) / 1_000_000 / self.speed
             self.vitals.skew_s += (off_s - self.vitals.skew_s) * SKEW_WEIGHT
 
     def _note(self, notes: list[GapNote]) -> None:
         if notes:
+            self._count_gaps(notes)
             self._inbox.put(Delivery(self.code, self.epoch, self.now(), gaps=notes))
+
+    def _count_gaps(self, notes: Sequence[GapNote]) -> None:
+        begun = sum(note.from_at is not None for note in notes)
+        if begun:
+            self.vitals.count("gaps", begun)
 
     def _turn(self, state: State, detail: str) -> None:
         if self.vitals.state != state:
@@ -158,6 +191,9 @@ class Post:
         health = {
             "detail": vitals.detail,
             "skew_s": round(vitals.skew_s, 3),
+            "is_skewed": self._is_skewed,
+            "lag_s": round(vitals.lag_s, 3),
+            "per_s": vitals.per_s,
             "last_at": _text(vitals.last_at),
             "counts": dict(vitals.counts),
             "bad_tags": dict(list(vitals.bad_tags.items())[:BAD_TAGS_SHOWN_MAX]),

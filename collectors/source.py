@@ -80,7 +80,11 @@ class SourceLostError(Exception):
 
 @dataclass(slots=True)
 class Vitals:
-    """How a source is: counters since start and what was heard last. Written by the source, shown on /devices."""
+    """How a source is: counters since start and what was heard last. Written by the source, shown on /devices.
+
+    skew_s: how far its clock is behind ours. lag_s: how old its last value was when it came. per_s: values heard a
+    second, lately. All three in seconds of the machine's time.
+    """
 
     state: State = "connecting"
     since_at: int = 0
@@ -88,6 +92,8 @@ class Vitals:
     last_at: int | None = None
     detail: str = ""
     skew_s: float = 0.0
+    lag_s: float = 0.0
+    per_s: float = 0.0
     counts: dict[str, int] = field(default_factory=dict)
     bad_tags: dict[str, str] = field(default_factory=dict)
 

@@ -14,7 +14,7 @@ import secrets
 import signal
 import socket
 import threading
-from collections.abc import Coroutine, Mapping, Sequence
+from collections.abc import Coroutine, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 
@@ -96,7 +96,14 @@ class Collector:
 
     def _new_depot(self, name: str) -> Depot:
         url, owner = self._settings.database_url, self._owner
-        return Depot(url, name=name, owner=owner, machines=self._machines, repeated=self._repeated)
+        return Depot(
+            url,
+            name=name,
+            owner=owner,
+            machines=self._machines,
+            source_of=lambda tag_id: self._source_of.get(tag_id, ""),
+            counted=self._count,
+        )
 
     def stop(self) -> None:
         """Ask to end."""
@@ -149,11 +156,6 @@ class Collector:
         post = self._posts.get(source)
         if post is not None:
             post.vitals.count(what, times)
-
-    def _repeated(self, rows: Mapping[int, int]) -> None:
-        """What was stored already, by tag."""
-        for tag_id, times in rows.items():
-            self._count(self._source_of.get(tag_id, ""), "repeated", times)
 
     def _machines(self, source: str, tag_id: int | None) -> Sequence[str]:
         """The machines a gap of this source, or of one of its tags, concerns."""

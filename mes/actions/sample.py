@@ -58,14 +58,16 @@ def hear(conn: Connection, at: datetime, plant: Plant, document: GatewayDocument
     insert_quarantine(conn, [_set_aside(source.code, at, thing, tags) for thing in kept], once=True)
     new = stored.signals + stored.values
     heard = Heard(source.code, document.sequence, new, len(admitted) - new, len(refused))
-    _note(conn, at, heard, sorted({tag.machine for _number, tag in tags.values()}))
+    newest_at = max((sample.at for sample, _is_value in admitted), default=None)
+    _note(conn, at, heard, sorted({tag.machine for _number, tag in tags.values()}), newest_at)
     return heard
 
 
-def _note(conn: Connection, at: datetime, heard: Heard, machines: Sequence[str]) -> None:
+def _note(conn: Connection, at: datetime, heard: Heard, machines: Sequence[str], newest_at: datetime | None) -> None:
     """How the gateway is; message numbers that were passed over are a gap, also when they come later after all."""
     counts = {"messages": 1, "heard": heard.stored, "repeated": heard.repeated, "set_aside": heard.set_aside}
-    before = note_gateway(conn, heard.gateway, heard.sequence, at, counts, owned_s=GATEWAY_SILENT_S_MAX)
+    owned_s = GATEWAY_SILENT_S_MAX
+    before = note_gateway(conn, heard.gateway, heard.sequence, at, counts, owned_s=owned_s, newest_at=newest_at)
     if before is not None and heard.sequence > before.sequence + 1:
         detail = f"messages {before.sequence + 1} to {heard.sequence - 1} have not come"
         gap = Gap(heard.gateway, min(before.heard_at, at), "sequence", at, detail=detail)

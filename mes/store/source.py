@@ -193,11 +193,19 @@ class GatewayWord:
 
 
 def note_gateway(
-    conn: Connection, source: str, sequence: int, at: datetime, counts: Mapping[str, int], *, owned_s: float
+    conn: Connection,
+    source: str,
+    sequence: int,
+    at: datetime,
+    counts: Mapping[str, int],
+    *,
+    owned_s: float,
+    newest_at: datetime | None = None,
 ) -> GatewayWord | None:
     """Write down that a gateway was heard, what became of it, and until when it counts as being there.
 
-    Returns what it said before. Messages of one gateway wait here for each other until they are committed.
+    `newest_at` is the time of its newest sample. Returns what it said before.
+    Messages of one gateway wait here for each other until they are committed.
     """
     before = conn.execute(
         "select (health ->> 'sequence')::int8, heard_at, health -> 'counts' from source_lease"
@@ -208,7 +216,9 @@ def note_gateway(
     so_far: Mapping[str, int] = (before[2] or {}) if before else {}
     health = {
         "sequence": max(sequence, before[0]) if known and before is not None else sequence,
-        "last_at": at.isoformat(),
+        "last_at": (newest_at or at).isoformat(),
+        "lag_s": max(0.0, (at - newest_at).total_seconds()) if newest_at else 0.0,
+        "per_s": _per_s(counts, at, before[1] if before is not None else None),
         "counts": {name: so_far.get(name, 0) + counts.get(name, 0) for name in {**so_far, **counts}},
     }
     conn.execute(
@@ -223,3 +233,10 @@ def note_gateway(
         {"source": source, "span": timedelta(seconds=owned_s), "at": at, "health": Jsonb(health)},
     )
     return GatewayWord(before[0], before[1]) if known and before is not None else None
+
+
+def _per_s(counts: Mapping[str, int], at: datetime, before_at: datetime | None) -> float:
+    """Values a second since the message before."""
+    elapsed_s = (at - before_at).total_seconds() if before_at else 0.0
+    heard = counts.get("heard", 0) + counts.get("repeated", 0)
+    return round(heard / elapsed_s, 2) if elapsed_s > 0 else 0.0

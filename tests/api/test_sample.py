@@ -152,6 +152,8 @@ def test_a_gateway_is_shown_and_its_lost_messages_are_a_gap(heard: Site, gateway
     (source,) = viewer.get("/sources").json()
     assert (source["source"], source["state"], source["is_owned"]) == ("gw1", "running", True)
     assert (source["health"]["sequence"], source["health"]["counts"]["messages"]) == (5, 4)
+    assert (source["health"]["lag_s"], source["gaps"]) == (pytest.approx(9, abs=5), 1)
+    assert source["health"]["per_s"] > 0
     (gap,) = viewer.get("/gaps").json()["items"]
     assert (gap["why"], gap["detail"]) == ("sequence", "messages 3 to 4 have not come")
 

@@ -41,6 +41,7 @@ def test_a_loss_is_said_once_and_once_that_it_is_back(post: Post) -> None:
         for _ in range(20):
             post.lost(SourceLostError("network", "no answer"))
         post.connected(kept_all=False)
+    assert post.vitals.counts["gaps"] == 1
     assert [line["event"] for line in said] == ["source connected", "source lost", "source back"]
 
 
@@ -59,8 +60,29 @@ def test_a_devices_clock_that_is_off_shows(post: Post) -> None:
         at = post.now() - 8 * US
         post.deliver([Heard(1, at, 5, source_at=at)])
     assert post.vitals.skew_s == pytest.approx(8, abs=0.5)
+    with capture_logs() as said:
+        post.tick()
+        post.tick()
+    assert [(line["event"], round(line["behind_s"])) for line in said] == [("the source's clock is off", 8)]
     health = post.beat({}).health
     assert health["skew_s"] == pytest.approx(8, abs=0.5)
+    assert health["lag_s"] == pytest.approx(8, abs=0.5)
+    assert health["is_skewed"]
+
+
+def test_how_much_is_heard_lately_is_said(post: Post, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Values a second over the last ten seconds; nothing heard for longer than that is nothing a second."""
+    second = [1000.0]
+    monkeypatch.setattr("collectors.post.mono", lambda: second[0])
+    post._looks[0] = (second[0], 0)
+    rates = []
+    for heard in (*(20,) * 15, *(0,) * 15):
+        second[0] += 1
+        post.deliver([Heard(1, None, n) for n in range(heard)])
+        post.tick()
+        rates.append(post.vitals.per_s)
+    assert (rates[14], rates[-1]) == (20, 0)
+    assert rates == sorted(rates, reverse=True)
 
 
 @pytest.mark.parametrize("hours", [-2, 2])

@@ -140,6 +140,33 @@ def test_live_batches_are_fenced_but_spooled_ones_are_not(conn: psycopg.Connecti
     depot.close()
 
 
+def test_what_was_there_already_is_counted_for_its_source(
+    conn: psycopg.Connection, database_url: str, part: Part
+) -> None:
+    """Of a batch of two sources each is told its own; of a batch of one, without asking which tags they were."""
+    counted: list[tuple[str, str, int]] = []
+    known = number_tags(conn, ["M2/value:t", "M2/value:u"])
+    numbers = [known["M2/value:t"], known["M2/value:u"]]
+    conn.commit()
+    other = Part("z", 1, received_at=US)
+    other.rows.values += [row(number, US, 1.5, 0, None, US, None, US) for number in numbers]
+    depot = Depot(
+        database_url,
+        name="test",
+        owner="me",
+        machines=lambda _source, _tag: (),
+        source_of=lambda tag_id: "z" if tag_id in numbers else "s",
+        counted=lambda *what: counted.append(what),
+    )
+    depot.store([part, other], fence=False)
+    assert counted == []
+    depot.store([other, part], fence=False)
+    assert sorted(counted) == [("s", "repeated", 5), ("z", "repeated", 2)]
+    depot.store([other], fence=False)
+    assert counted[2:] == [("z", "repeated", 2)]
+    depot.close()
+
+
 def test_an_insert_that_waits_too_long_is_ended_by_the_server(
     conn: psycopg.Connection, depot: Depot, part: Part, monkeypatch: pytest.MonkeyPatch
 ) -> None:

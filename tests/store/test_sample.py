@@ -63,6 +63,8 @@ def test_the_same_sample_is_stored_once(conn: psycopg.Connection, tag: int) -> N
     assert (first.signals, first.values, first.repeated) == (2, 1, {tag: 2})
     assert (again.signals, again.values, again.machines, again.repeated) == (0, 0, (), {tag: 5})
     assert len(take_touched(conn)) == 1
+    conn.commit()
+    assert store.store_batch(conn, store.Rows(values=[row(tag, 1.5), row(tag, 2.5)]), by_tag=False).values == 1
 
 
 def test_touched_names_machines_and_their_stretch(conn: psycopg.Connection, tag: int) -> None:

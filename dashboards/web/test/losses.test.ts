@@ -2,7 +2,8 @@ import { describe, expect, it } from 'vitest';
 import type { StopLine } from '../src/http/types';
 import { causes, sum, waterfall } from '../src/look/losses';
 import { doneAt } from '../src/look/pace';
-import { rateOf } from '../src/pages/devices/health';
+import type { SourceLine } from '../src/http/types';
+import { healthOf } from '../src/pages/devices/health';
 import { playlistOf } from '../src/pages/kiosk/playlist';
 
 const MINUTE_US = 60_000_000;
@@ -45,10 +46,9 @@ describe('at this rate', () => {
   });
 });
 
-it('the rate of a source is of plant time, and unknown when its counter began anew', () => {
-  expect(rateOf([{ heard: 100, at: 0 }, { heard: 160, at: 60_000 }])).toBe(1);
-  expect(rateOf([{ heard: 100, at: 0 }, { heard: 3, at: 60_000 }])).toBeUndefined();
-  expect(rateOf([{ heard: 100, at: 0 }])).toBeUndefined();
+it('what a collector leaves unsaid of a source is unknown, not nought', () => {
+  const health = healthOf({ health: { counts: { heard: 3 }, bad_tags: { 'M1/state': 'gone' } } } as unknown as SourceLine);
+  expect([health.per_s, health.lag_s, health.bad, health.counts['heard']]).toEqual([undefined, undefined, 1, 3]);
 });
 
 it('a playlist holds only pages for a wall, and never turns faster than one can read', () => {

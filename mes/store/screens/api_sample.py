@@ -31,7 +31,10 @@ class SampleLine:
 
 @dataclass(frozen=True, slots=True)
 class SourceLine:
-    """A source and how its owner last said it is; `is_owned` false: nobody collects it now."""
+    """A source and how its owner last said it is; `is_owned` false: nobody collects it now.
+
+    `gaps`: how many stretches of the day before it was last heard are missing, of the whole source or of single tags.
+    """
 
     source: str
     owner: str
@@ -42,6 +45,7 @@ class SourceLine:
     heard_at: datetime | None
     health: dict[str, Any]
     gap_since: datetime | None
+    gaps: int
     quarantined: int
 
 
@@ -119,6 +123,8 @@ def list_sources(conn: Connection, sources: Sequence[str]) -> list[SourceLine]:
             select source, owner, epoch, expires_at > now() as is_owned, state, since_at, heard_at, health,
                    (select min(from_at) from gap where gap.source = l.source and tag_id is null and to_at is null)
                        as gap_since,
+                   (select count(*) from gap where gap.source = l.source
+                       and coalesce(to_at, 'infinity') > coalesce(l.heard_at, now()) - interval '1 day') as gaps,
                    (select count(*) from quarantine q where q.source = l.source and released_at is null) as quarantined
             from source_lease l where source = any(%(sources)s) order by source
             """,

@@ -1280,6 +1280,7 @@ export interface SourceLine {
   heard_at: string | null;
   health: Record<string, unknown>;
   gap_since: string | null;
+  gaps: number;
   quarantined: number;
 }
 
