@@ -164,8 +164,9 @@ async def _linked(source: SourceModel, on_batch: Callable[[Link, list[Message]],
 
 
 def _births(seen: dict[str, bytes]) -> dict[tuple[str, str, str], dict[str, Any]]:
-    from collectors.sparkplug.births import Topic, value_of
+    from collectors.sparkplug.births import Topic
     from collectors.sparkplug.payload_pb2 import Payload
+    from collectors.sparkplug.value import value_of
 
     births: dict[tuple[str, str, str], dict[str, Any]] = {}
     for text, body in seen.items():

@@ -1,8 +1,9 @@
 """What a host knows of its edge nodes: births, sequence, deaths (pure; Sparkplug 3.0, chapters 5 and 6).
 
 `Nodes.take` is given every message in the order it came and says what follows: samples, gaps, whom to ask for a
-rebirth. A message out of sequence waits for those before it; when they do not come within the reorder time-out, a
-rebirth is asked for and what waits is taken as it is.
+rebirth. A message out of sequence waits for those before it; when they do not come within the reorder time-out, or
+more waits than a node may keep waiting, a rebirth is asked for and what waits is taken as it is. What was given up
+and comes after all is stored at its own time.
 """
 
 from __future__ import annotations
@@ -15,16 +16,14 @@ from google.protobuf.message import DecodeError
 
 from collectors.source import GapNote, Heard, Numbered, Unreadable
 from collectors.sparkplug.payload_pb2 import Payload
+from collectors.sparkplug.value import value_of
 from mes.domain.plant import PULSES, TOTALS
 from mes.domain.sample import Quality
 from mes.domain.signal import ToWord, Value, word_maker
 
-REORDER_S = 2.0
 REBIRTH_PAUSE_S_MIN, REBIRTH_PAUSE_S_MAX = 5.0, 300.0
-WAITING_MAX = 256
-_BITS = {1: 8, 2: 16, 3: 32, 4: 64}
-_UNSIGNED, _FLOATS, _BOOLEAN, _TEXTS, _DATE_TIME, _BYTES = {5, 6, 7, 8}, {9, 10}, 11, {12, 14, 15}, 13, 17
-_FIELD_OF = {9: "float_value", 10: "double_value", 11: "boolean_value", 17: "bytes_value"}
+WAITING_MAX, WAITING_BYTES_MAX = 127, 4 * 1024 * 1024
+"""Of one edge node. Half of the 256 sequence numbers: with more nobody could say which come before which."""
 
 Edge = tuple[str, str]
 """Group and edge node."""
@@ -65,9 +64,20 @@ class Known:
     to_word: ToWord
 
 
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """A message out of sequence, since when it waits for those before it, and how many bytes it has."""
+
+    topic: Topic
+    payload: Any
+    mid: int
+    since_s: float
+    size: int
+
+
 @dataclass(slots=True)
 class Node:
-    """An edge node as the host knows it. `next_seq` None: no birth seen."""
+    """An edge node as the host knows it. `given_up` are the numbers of this turn that did not come in time."""
 
     born: bool = False
     bd_seq: int | None = None
@@ -75,10 +85,19 @@ class Node:
     aliases: dict[int, Metric] = field(default_factory=dict)
     names: dict[tuple[str, str], Metric] = field(default_factory=dict)
     devices: set[str] = field(default_factory=set)
-    waiting: dict[int, tuple[Topic, Any, int]] = field(default_factory=dict)
-    waits_since_s: float | None = None
+    waiting: dict[int, Waiting] = field(default_factory=dict)
+    given_up: set[int] = field(default_factory=set)
     asked_s: float = -REBIRTH_PAUSE_S_MAX
     pause_s: float = REBIRTH_PAUSE_S_MIN
+
+    @property
+    def is_full(self) -> bool:
+        size = sum(waiting.size for waiting in self.waiting.values())
+        return len(self.waiting) >= WAITING_MAX or size > WAITING_BYTES_MAX
+
+    def waits_longer_than(self, seconds: float, now_s: float) -> bool:
+        """Whether what waits longest of what waits now has waited that long."""
+        return any(now_s - waiting.since_s >= seconds for waiting in self.waiting.values())
 
 
 @dataclass(slots=True)
@@ -104,10 +123,10 @@ class Taken:
 class Nodes:
     """All edge nodes of a source."""
 
-    def __init__(self, tags: Iterable[Numbered], *, clock: str, reorder_s: float = REORDER_S) -> None:
-        """A message out of sequence waits `reorder_s` for those before it, never longer than the standard's time."""
+    def __init__(self, tags: Iterable[Numbered], *, clock: str, reorder_timeout_s: float) -> None:
+        """A message out of sequence waits `reorder_timeout_s` for those before it; 0: it does not wait."""
         self._by_device = clock != "received"
-        self._reorder_s = min(REORDER_S, reorder_s)
+        self._reorder_timeout_s = reorder_timeout_s
         self._nodes: dict[Edge, Node] = {}
         self._last: dict[int, Value] = {}
         self._dead: set[int] = set()
@@ -129,7 +148,7 @@ class Nodes:
     def forget_births(self) -> None:
         """We were not connected: births may have been missed."""
         for node in self._nodes.values():
-            node.born, node.waiting, node.waits_since_s = False, {}, None
+            node.born, node.waiting, node.given_up = False, {}, set()
 
     # --- messages
 
@@ -147,32 +166,43 @@ class Nodes:
         elif topic.kind == "NDEATH":
             self._node_death(node, topic, payload, taken)
         elif topic.kind in {"DBIRTH", "NDATA", "DDATA", "DDEATH"}:
-            self._in_sequence(node, topic, payload, mid, taken)
+            self._in_sequence(node, Waiting(topic, payload, mid, taken.mono_s, len(body)), taken)
             return
         taken.mids.append(mid)
 
-    def _in_sequence(self, node: Node, topic: Topic, payload: Any, mid: int, taken: Taken) -> None:
+    def _in_sequence(self, node: Node, come: Waiting, taken: Taken) -> None:
+        seq = come.payload.seq
         if not node.born:
-            self._ask(node, topic, taken)
+            self._ask(node, come.topic, taken)
             taken.count("without_birth")
-            self._take_by_name(node, topic, payload, taken)
-            taken.mids.append(mid)
-            return
-        if payload.seq != node.next_seq and len(node.waiting) < WAITING_MAX:
-            node.waiting[payload.seq] = topic, payload, mid
-            if node.waits_since_s is None:
-                node.waits_since_s = taken.mono_s
-                taken.count("out_of_sequence")
-            return
-        self._take_next(node, topic, payload, mid, taken)
-        while (waiting := node.waiting.pop(node.next_seq, None)) is not None:
-            self._take_next(node, *waiting, taken)
-        if not node.waiting:
-            node.waits_since_s = None
+            self._take_by_name(node, come.topic, come.payload, taken)
+            taken.mids.append(come.mid)
+        elif seq == node.next_seq:
+            self._take_next(node, come, taken)
+            while (waiting := node.waiting.pop(node.next_seq, None)) is not None:
+                self._take_next(node, waiting, taken)
+        elif seq in node.given_up:
+            self._take_late(node, come, taken)
+        else:
+            self._wait(node, come, taken)
 
-    def _take_next(self, node: Node, topic: Topic, payload: Any, mid: int, taken: Taken) -> None:
+    def _wait(self, node: Node, come: Waiting, taken: Taken) -> None:
+        """Keep it until those before it have come; when it cannot wait, those before it are given up."""
+        if not node.waiting:
+            taken.count("out_of_sequence")
+        if node.is_full or come.payload.seq in node.waiting:
+            self._give_up(node, come.topic, taken)
+            self._in_sequence(node, come, taken)
+            return
+        node.waiting[come.payload.seq] = come
+        if self._reorder_timeout_s <= 0:
+            self._give_up(node, come.topic, taken)
+
+    def _take_next(self, node: Node, come: Waiting, taken: Taken) -> None:
+        topic, payload = come.topic, come.payload
         node.next_seq = (payload.seq + 1) % 256
-        taken.mids.append(mid)
+        node.given_up.discard(payload.seq)
+        taken.mids.append(come.mid)
         if topic.kind == "DBIRTH":
             self._device_birth(node, topic, payload, taken)
         elif topic.kind == "DDEATH":
@@ -183,17 +213,39 @@ class Nodes:
         elif not self._values(node, topic, payload, taken):
             self._ask(node, topic, taken)
 
+    def _take_late(self, node: Node, come: Waiting, taken: Taken) -> None:
+        """Given up and come after all: its values belong to their own time; a birth or death is no news any more."""
+        node.given_up.discard(come.payload.seq)
+        taken.count("late")
+        taken.mids.append(come.mid)
+        if come.topic.kind in {"NDATA", "DDATA"}:
+            self._values(node, come.topic, come.payload, taken)
+
     def tick(self, taken: Taken) -> None:
         """Some time has passed: what is missing in a sequence will not come any more."""
         for (group, edge), node in self._nodes.items():
-            if node.waits_since_s is None or taken.mono_s - node.waits_since_s < self._reorder_s:
-                continue
-            taken.count("sequence_lost")
-            self._ask(node, Topic(group, "", edge), taken)
-            waiting, node.waiting, node.waits_since_s = node.waiting, {}, None
-            after = sorted(waiting, key=lambda seq: (seq - node.next_seq) % 256)
-            for seq in after:
-                self._take_next(node, *waiting[seq], taken)
+            if node.waits_longer_than(self._reorder_timeout_s, taken.mono_s):
+                self._give_up(node, Topic(group, "", edge), taken)
+
+    def _give_up(self, node: Node, topic: Topic, taken: Taken) -> None:
+        """What is missing is lost: ask how things stand, and go on with what waits."""
+        taken.count("sequence_lost")
+        self._ask(node, topic, taken)
+        self._take_waiting(node, taken)
+
+    def _take_waiting(self, node: Node, taken: Taken) -> None:
+        """Everything that waits, in its order."""
+        waiting, node.waiting = node.waiting, {}
+        for seq in sorted(waiting, key=lambda seq: (seq - node.next_seq) % 256):
+            missing = range(node.next_seq, node.next_seq + (seq - node.next_seq) % 256)
+            node.given_up |= {number % 256 for number in missing}
+            self._take_next(node, waiting[seq], taken)
+
+    def _let_go(self, node: Node, taken: Taken) -> None:
+        """A birth or death of the node makes what waits a thing of the past."""
+        waiting, node.waiting = node.waiting, {}
+        for come in waiting.values():
+            self._take_late(node, come, taken)
 
     def _ask(self, node: Node, topic: Topic, taken: Taken) -> None:
         """Ask for a rebirth, ever more rarely while none comes."""
@@ -208,11 +260,12 @@ class Nodes:
     # --- births and deaths
 
     def _node_birth(self, node: Node, topic: Topic, payload: Any, taken: Taken) -> None:
-        bd_seq = next((m.long_value or m.int_value for m in payload.metrics if m.name == "bdSeq"), None)
+        bd_seq = _bd_seq_of(payload)
+        self._let_go(node, taken)
         if node.bd_seq is not None and bd_seq != node.bd_seq:
             self._reboot(topic, taken)
         node.born, node.bd_seq, node.next_seq = True, bd_seq, (payload.seq + 1) % 256
-        node.waiting, node.waits_since_s, node.pause_s = {}, None, REBIRTH_PAUSE_S_MIN
+        node.given_up, node.pause_s = set(), REBIRTH_PAUSE_S_MIN
         node.aliases, node.names, node.devices = {}, {}, set()
         self._catalogue(node, "", payload)
         self._alive(self._tags_of(topic.group, topic.edge, ""), taken)
@@ -233,11 +286,11 @@ class Nodes:
                 node.aliases[metric.alias] = known
 
     def _node_death(self, node: Node, topic: Topic, payload: Any, taken: Taken) -> None:
-        bd_seq = next((m.long_value or m.int_value for m in payload.metrics if m.name == "bdSeq"), None)
-        if node.bd_seq is not None and bd_seq != node.bd_seq:
+        if node.bd_seq is not None and _bd_seq_of(payload) != node.bd_seq:
             taken.count("stale_deaths")
             return
-        node.born, node.waiting, node.waits_since_s = False, {}, None
+        self._let_go(node, taken)
+        node.born, node.given_up = False, set()
         self._stale(self._tags_of(topic.group, topic.edge, None), taken.now, taken)
 
     def _device_death(self, node: Node, topic: Topic, payload: Any, taken: Taken) -> None:
@@ -321,6 +374,11 @@ class Nodes:
             taken.count("historical")
 
 
+def _bd_seq_of(payload: Any) -> int | None:
+    """Which life of the edge node a birth or death is of."""
+    return next((m.long_value or m.int_value for m in payload.metrics if m.name == "bdSeq"), None)
+
+
 def _one_of_each_machine(tags: Sequence[Known]) -> Iterator[Known]:
     """One tag for each machine, its state if there is one: what a gap of the machine is written under."""
     chosen: dict[str, Known] = {}
@@ -328,28 +386,3 @@ def _one_of_each_machine(tags: Sequence[Known]) -> Iterator[Known]:
         if known.machine not in chosen or known.signal == "state":
             chosen[known.machine] = known
     return iter(chosen.values())
-
-
-def value_of(metric: Any, datatype: int) -> Any:
-    """The value of a metric by its datatype. Raises ValueError for data sets, templates and files."""
-    if datatype in _BITS:
-        raw = metric.long_value if metric.HasField("long_value") else metric.int_value
-        return _signed(raw, 64 if metric.HasField("long_value") else 32, _BITS[datatype])
-    if datatype in _UNSIGNED:
-        return metric.long_value if metric.HasField("long_value") else metric.int_value
-    if datatype in _FIELD_OF:
-        value = getattr(metric, _FIELD_OF[datatype])
-        return value.hex() if datatype == _BYTES else value
-    if datatype in _TEXTS:
-        return metric.string_value
-    if datatype == _DATE_TIME:
-        return int(metric.long_value)
-    raise ValueError(f"Sparkplug datatype {datatype} is no single value")
-
-
-def _signed(raw: int, width: int, bits: int) -> int:
-    """Negative numbers travel as two's complement, of the field's width or of the type's own."""
-    for size in (width, bits):
-        if raw >= 1 << size - 1 and raw < 1 << size:
-            return raw - (1 << size)
-    return raw

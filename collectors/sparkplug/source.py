@@ -34,7 +34,8 @@ class SparkplugSource:
         self._assignment = assignment
         self._outlet = outlet
         self._connector = MqttConnector(assignment, outlet, clean=True)
-        self._nodes = Nodes(assignment.tags, clock=assignment.source.clock, reorder_s=assignment.source.reorder_s)
+        source = assignment.source
+        self._nodes = Nodes(assignment.tags, clock=source.clock, reorder_timeout_s=source.reorder_timeout_s)
         self._mutex = threading.Lock()
         self._link: Link | None = None
         self._stamp_ms = 0

@@ -277,11 +277,14 @@ class Source:
     publishing_ms: int = 250
     sampling_ms: int = 0
     reorder_s: float = 10.0
+    reorder_timeout_s: float = 2.0
     payload_max_bytes: int = 262_144
 
     def __post_init__(self) -> None:
         if self.kind != "http" and not self.url:
             raise ValueError(f"a source of kind {self.kind} has a url")
+        if self.reorder_s < 0 or self.reorder_timeout_s < 0:
+            raise ValueError("reorder_s and reorder_timeout_s are at least 0")
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,13 +7,15 @@ from typing import Any
 import pytest
 
 from collectors.source import Numbered
-from collectors.sparkplug.births import REBIRTH_PAUSE_S_MIN, REORDER_S, Nodes, Taken, Topic, value_of
+from collectors.sparkplug.births import REBIRTH_PAUSE_S_MIN, WAITING_BYTES_MAX, WAITING_MAX, Nodes, Taken, Topic
 from collectors.sparkplug.payload_pb2 import Payload
+from collectors.sparkplug.value import value_of
 from mes.domain.plant import Tag
 from mes.domain.sample import Quality
 from tests.collectors.edge import bd_seq, payload
 
 NOW = 1_767_571_200_000_000
+REORDER_TIMEOUT_S = 4.0
 
 
 def tag(signal: str, metric: str, device: str = "M1") -> Tag:
@@ -31,8 +33,8 @@ TAGS = [
 class Host:
     """Nodes with a clock and what followed so far."""
 
-    def __init__(self) -> None:
-        self.nodes = Nodes(TAGS, clock="device")
+    def __init__(self, reorder_timeout_s: float = REORDER_TIMEOUT_S) -> None:
+        self.nodes = Nodes(TAGS, clock="device", reorder_timeout_s=reorder_timeout_s)
         self.mono_s = 1000.0
 
     def hear(self, kind: str, body: bytes, device: str = "") -> Taken:
@@ -109,18 +111,82 @@ def test_messages_out_of_order_wait_for_those_before(host: Host) -> None:
     assert host.hear("DDATA", payload(4, {"alias": 1, "value": 3}), "M1").heard == []
     assert host.hear("DDATA", payload(3, {"alias": 1, "value": 2}), "M1").heard == []
     assert words(host.hear("DDATA", payload(2, {"alias": 1, "value": 1}), "M1")) == [(1, 1, 0), (1, 2, 0), (1, 3, 0)]
-    assert host.later(REORDER_S * 2).rebirths == []
+    assert host.later(REORDER_TIMEOUT_S * 2).rebirths == []
 
 
 def test_a_lost_message_leads_to_a_rebirth(host: Host) -> None:
     """operational-behavior-host-reordering-rebirth: after the time-out the node is asked, what waited is kept."""
     host.birth()
     host.hear("DDATA", payload(3, {"alias": 1, "value": 2}), "M1")
-    assert host.later(REORDER_S / 2).rebirths == []
-    late = host.later(REORDER_S)
+    assert host.later(REORDER_TIMEOUT_S / 2).rebirths == []
+    late = host.later(REORDER_TIMEOUT_S)
     assert late.rebirths == [("G", "E")]
     assert words(late) == [(1, 2, 0)]
     assert words(host.hear("DDATA", payload(4, {"alias": 1, "value": 3}), "M1")) == [(1, 3, 0)]
+
+
+def test_each_gap_in_the_sequence_has_its_own_time(host: Host) -> None:
+    """operational-behavior-host-reordering-start: a later gap is not given up with the time of one that was filled."""
+    host.birth()
+    host.hear("DDATA", payload(3, {"alias": 1, "value": 2}), "M1")
+    host.later(REORDER_TIMEOUT_S * 0.75)
+    host.hear("DDATA", payload(5, {"alias": 1, "value": 4}), "M1")
+    assert words(host.hear("DDATA", payload(2, {"alias": 1, "value": 1}), "M1")) == [(1, 1, 0), (1, 2, 0)]
+    assert host.later(REORDER_TIMEOUT_S * 0.75).rebirths == []
+    assert host.later(REORDER_TIMEOUT_S * 0.75).rebirths == [("G", "E")]
+
+
+@pytest.mark.parametrize("timeout_s", [0.0, 0.5, 60.0])
+def test_the_time_out_is_the_sources(timeout_s: float) -> None:
+    """operational-behavior-host-reordering-param: as long as was configured and no longer; 0 waits for nothing."""
+    host = Host(timeout_s)
+    host.birth()
+    at_once = host.hear("DDATA", payload(3, {"alias": 1, "value": 2}), "M1")
+    assert (words(at_once), at_once.rebirths) == (([(1, 2, 0)], [("G", "E")]) if timeout_s == 0 else ([], []))
+    assert host.later(timeout_s * 0.9).rebirths == []
+    assert host.later(timeout_s * 0.2).rebirths == ([("G", "E")] if timeout_s else [])
+
+
+@pytest.mark.parametrize("size", [10, WAITING_BYTES_MAX // 20])
+def test_what_waits_is_bounded(size: int) -> None:
+    """However long the time-out, and however large they are: then what is missing is given up; nothing is left out."""
+    host = Host(3_600.0)
+    host.birth()
+    heard: list[Any] = []
+    asked: list[Any] = []
+    mids: list[int] = []
+    for n in range(3, 3 + 3 * WAITING_MAX):
+        body = payload(n % 256, {"alias": 1, "value": n}, {"name": "filler", "value": "x" * size})
+        taken = host.hear("DDATA", body, "M1")
+        heard += [word for _tag, word, _quality in words(taken)]
+        asked += taken.rebirths
+        mids += taken.mids
+    assert heard == list(range(3, 3 + 3 * WAITING_MAX))
+    assert len(mids) == 3 * WAITING_MAX
+    assert asked == [("G", "E")]
+
+
+def test_what_was_given_up_is_stored_when_it_comes_after_all(host: Host) -> None:
+    """At its own time, without turning the sequence back; the next in turn goes on."""
+    host.birth()
+    host.hear("DDATA", payload(4, {"alias": 1, "value": 3}), "M1")
+    assert words(host.later(REORDER_TIMEOUT_S)) == [(1, 3, 0)]
+    late = host.hear("DDATA", payload(2, {"alias": 1, "value": 1, "at_ms": 1_767_571_200_500}), "M1")
+    assert [(h.value, h.at) for h in late.heard] == [(1, 1_767_571_200_500_000)]
+    assert (late.mids, late.rebirths, late.counts) == ([7], [], {"late": 1})
+    assert host.hear("DDEATH", payload(3), "M1").heard == []
+    assert words(host.hear("DDATA", payload(5, {"alias": 1, "value": 4}), "M1")) == [(1, 4, 0)]
+
+
+@pytest.mark.parametrize(("kind", "seq"), [("NBIRTH", 0), ("NDEATH", None)])
+def test_what_waits_when_the_node_begins_or_ends_is_kept(host: Host, kind: str, seq: int | None) -> None:
+    """A birth or death while messages wait: their values are stored at their own time, and they are done with."""
+    host.birth()
+    host.hear("DDATA", payload(4, {"alias": 1, "value": 3}), "M1")
+    ended = host.hear(kind, payload(seq, bd_seq(0)))
+    assert (1, 3, 0) in words(ended)
+    assert len(ended.mids) == 2
+    assert host.later(REORDER_TIMEOUT_S).rebirths == []
 
 
 def test_the_sequence_wraps_at_255(host: Host) -> None:

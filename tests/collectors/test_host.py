@@ -146,7 +146,7 @@ def test_a_lost_message_of_a_live_node_leads_to_one_rebirth(
     plant: Plant, collect: Start, broker: RecordingBroker
 ) -> None:
     """operational-behavior-host-reordering-{param,start,rebirth}: by the source's own window, in a running host."""
-    plant.apply(document(broker, reorder_s=0.2))
+    plant.apply(document(broker, reorder_timeout_s=0.2))
     collect()
 
     def asked() -> int:
