@@ -38,6 +38,7 @@ class Site:
     """A durable database, a broker, a tap, and a collector in a process of its own."""
 
     def __init__(self, folder: Path, home: Path) -> None:
+        folder.mkdir(mode=0o755)
         self.cluster = timescale.Cluster(folder / "db", load_settings().cache)
         timescale.start(self.cluster, leash=True)
         timescale.ensure_database(self.cluster, "chaos")
@@ -83,7 +84,6 @@ class Site:
 @pytest.fixture
 def site(servers_home: Path, tmp_path: Path) -> Iterator[Site]:
     folder = servers_home / f"chaos-{secrets.token_hex(4)}"
-    folder.mkdir(mode=0o755)
     site = Site(folder, tmp_path / "home")
     yield site
     site.end()
@@ -106,9 +106,12 @@ class Device:
     def _run(self) -> None:
         while not self._stop.wait(0.02):
             for _ in range(int(PER_S * 0.02)):
-                body = json.dumps({"good": self.said, "ts": time.time()})
-                self._client.publish("chaos", body, qos=1)
+                self._client.publish("chaos", self.body(), qos=1)
                 self.said += 1
+
+    def body(self) -> str:
+        """What it says next."""
+        return json.dumps({"good": self.said, "ts": time.time()})
 
     def stop(self) -> None:
         self._stop.set()
