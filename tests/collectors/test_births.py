@@ -83,7 +83,7 @@ def test_births_are_samples_and_name_aliases(host: Host) -> None:
 
 
 def test_data_without_birth_asks_for_one_once(host: Host) -> None:
-    """operational-behavior-data-commands-rebirth-action: unknown node or alias; the request is throttled."""
+    """Unknown node or alias: the node is asked for its births; the request is throttled."""
     first = host.hear("DDATA", payload(9, {"alias": 1, "value": 5}), "M1")
     assert first.rebirths == [("G", "E")]
     assert first.heard == []
@@ -93,7 +93,7 @@ def test_data_without_birth_asks_for_one_once(host: Host) -> None:
 
 
 def test_data_without_birth_that_names_itself_is_taken(host: Host) -> None:
-    """Metrics with name and type need no birth."""
+    """payloads-name-requirement: metrics with name and type need no birth."""
     assert words(host.hear("DDATA", payload(9, {"name": "good", "value": 5}), "M1")) == [(1, 5, 0)]
 
 
@@ -197,7 +197,10 @@ def test_the_sequence_wraps_at_255(host: Host) -> None:
 
 
 def test_a_death_makes_everything_stale(host: Host) -> None:
-    """operational-behavior-edge-node-termination-host-action-ndeath-*: last words turn stale, machines fall silent."""
+    """Last words turn stale at the host's time, machines fall silent.
+
+    operational-behavior-edge-node-termination-host-action-ndeath-{node,devices}-{offline,tags-stale}.
+    """
     host.birth()
     death = host.hear("NDEATH", payload(None, bd_seq(0)))
     assert {(t, v) for t, v, q in words(death) if q == Quality.STALE} == {(1, 0), (2, "RUN"), (3, 20.0)}
@@ -210,14 +213,17 @@ def test_a_death_makes_everything_stale(host: Host) -> None:
 
 
 def test_a_stale_death_is_ignored(host: Host) -> None:
-    """operational-behavior-...-ndeath-bdseq: a death with another bdSeq is of an earlier life."""
+    """payloads-ndeath-bdseq: a death with another bdSeq is of an earlier life."""
     host.birth(1)
     death = host.hear("NDEATH", payload(None, bd_seq(0)))
     assert (death.heard, death.gaps, death.counts) == ([], [], {"stale_deaths": 1})
 
 
 def test_a_device_death_is_the_devices_alone(host: Host) -> None:
-    """operational-behavior-device-ddeath: only its metrics turn stale, at the payload's time."""
+    """Only its metrics turn stale, at the payload's time.
+
+    operational-behavior-edge-node-termination-host-action-ddeath-devices-{offline,tags-stale}.
+    """
     host.birth()
     death = host.hear("DDEATH", payload(2, at_ms=1_767_571_205_000), "M1")
     assert {h.tag_id for h in death.heard} == {1, 2}

@@ -55,11 +55,15 @@ def test_a_primary_host_is_born_lives_and_dies_by_the_book(
     """Will, subscription, birth and death of a primary host.
 
     host-topic-phid-death-{required,topic,qos,retain,payload,payload-timestamp-connect},
+    payloads-state-will-message{,-payload,-qos,-retain},
     operational-behavior-host-application-connect-will{,-topic,-payload,-qos,-retained},
-    message-flow-phid-sparkplug-clean-session-{311,50}, host-topic-phid-birth-{sub-required,required,message,topic,qos,
-    retain,payload,payload-timestamp}, operational-behavior-host-application-connect-birth{,-topic,-payload,-qos,
-    -retained}, message-flow-phid-sparkplug-state-publish{,-payload,-payload-timestamp},
-    operational-behavior-host-application-termination, -death-{topic,payload,qos,retained}, -disconnect-intentional,
+    message-flow-phid-sparkplug-clean-session-{311,50}, message-flow-phid-sparkplug-subscription,
+    host-topic-phid-birth-{sub-required,required,message,topic,qos,retain,payload,payload-timestamp},
+    payloads-state-subscribe, payloads-state-birth{,-payload}, principles-birth-certificates-order,
+    operational-behavior-host-application-connect-birth{,-topic,-payload,-qos,-retained},
+    message-flow-phid-sparkplug-state-publish{,-payload,-payload-timestamp},
+    operational-behavior-host-application-{termination,disconnect-intentional},
+    operational-behavior-host-application-death-{topic,payload,qos,retained},
     host-topic-phid-death-payload-timestamp-disconnect-clean, conformance-primary-host, intro-sparkplug-host-state,
     components-ph-state.
     """
@@ -89,7 +93,11 @@ def test_a_primary_host_is_born_lives_and_dies_by_the_book(
 
 
 def test_a_new_connection_has_a_new_timestamp(plant: Plant, collect: Start, broker: RecordingBroker) -> None:
-    """operational-behavior-host-application-multi-server-timestamp: each CONNECT has its own, birth and will alike."""
+    """Each CONNECT has its own, birth and will alike, and STATE is the first that is said on each.
+
+    operational-behavior-host-application-multi-server-timestamp,
+    operational-behavior-primary-application-state-with-multiple-servers-state{,-subs}.
+    """
     plant.apply(document(broker, role="primary"))
     collect()
     assert eventually(lambda: births(broker))
@@ -98,10 +106,16 @@ def test_a_new_connection_has_a_new_timestamp(plant: Plant, collect: Start, brok
     wills = [word(packet)["timestamp"] for packet in broker.sent(CONNECT)]
     assert wills == [word(packet)["timestamp"] for packet in births(broker)]
     assert wills[0] < wills[1]
+    connects = [n for n, packet in enumerate(broker.packets) if packet.kind == CONNECT]
+    said_first = [next(p for p in broker.packets[n:] if p.kind == PUBLISH).topic for n in connects]
+    assert said_first == [STATE, STATE]
 
 
 def test_a_stolen_state_is_taken_back_at_once(plant: Plant, collect: Start, broker: RecordingBroker) -> None:
-    """An offline STATE of our own id: online again, with the timestamp of our own CONNECT; others' are not ours."""
+    """An offline STATE of our own id: online again, with the timestamp of our own CONNECT; others' are not ours.
+
+    message-flow-hid-sparkplug-state-message-delivered.
+    """
     plant.apply(document(broker, role="primary"))
     collect()
     assert eventually(lambda: plant.state("spb") == "running")
@@ -125,7 +139,12 @@ def test_a_passive_host_says_nothing_of_itself(plant: Plant, collect: Start, bro
 
 
 def test_a_rebirth_is_asked_for_by_name(plant: Plant, collect: Start, broker: RecordingBroker) -> None:
-    """topics-ncmd-timestamp, operational-behavior-data-commands-rebirth-*: `Node Control/Rebirth` true, Boolean."""
+    """`Node Control/Rebirth` true, Boolean, by its name and not by an alias, with the time of now.
+
+    operational-behavior-data-commands-ncmd-{verb,metric-name,metric-value,rebirth-name,rebirth-value,rebirth-verb},
+    topics-ncmd-{mqtt,payload,timestamp,topic}, payloads-ncmd-{qos,retain,seq,timestamp}, payloads-name-cmd-requirement,
+    payloads-timestamp-in-UTC.
+    """
     plant.apply(document(broker))
     collect()
     assert eventually(lambda: [p for p in broker.sent(PUBLISH) if p.topic == "spBv1.0/G/NCMD/E"])
@@ -133,6 +152,7 @@ def test_a_rebirth_is_asked_for_by_name(plant: Plant, collect: Start, broker: Re
     assert (command.qos, command.retain) == (0, False)
     body = Payload.FromString(command.payload)
     assert is_now(body.timestamp)
+    assert not body.HasField("seq")
     (metric,) = body.metrics
     assert (metric.name, metric.datatype, metric.boolean_value, metric.HasField("alias")) == (
         "Node Control/Rebirth",

@@ -105,7 +105,7 @@ def test_a_host_asks_for_births_and_stores_what_follows(
 
 
 def test_a_primary_host_says_its_state(plant: Plant, collect: Start, mqtt_url: str, edge: Edge) -> None:
-    """operational-behavior-host-application-*: online, taken back when somebody says otherwise, offline."""
+    """Online, taken back when somebody says otherwise, offline; on a real broker."""
     plant.apply(document(mqtt_url, edge.group, host_id="host1", role="primary"))
     collector = collect()
     assert eventually(lambda: edge.states and edge.states[-1]["online"])
