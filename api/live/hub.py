@@ -288,8 +288,9 @@ class Hub:
                 self._look(due)
 
     def _idle_s(self) -> float:
+        """Until the next look. Only what is watched is ever due: a topic left alone would never let it rest."""
         with self._lock:
-            due = [watch.due_at() for watch in self._watches.values()]
+            due = [watch.due_at() for watch in self._watches.values() if watch.clients]
         return max(0.0, min([*due, clock.mono() + BEAT_S]) - clock.mono())
 
     def _due(self) -> list[Watch]:

@@ -165,6 +165,19 @@ def test_a_storm_of_bells_is_two_questions_a_second() -> None:
     on_stage(play)
 
 
+def test_the_hub_rests_when_the_last_screen_has_gone() -> None:
+    """A topic nobody watches any more, whatever rang since, is no reason to wake before the next beat."""
+
+    async def play(hub: Hub, plant: Plant, bell: Bell) -> None:
+        client = hub.join([WALL])
+        await until(client, "snapshot")
+        hub.leave(client)
+        hub._mark(frozenset({"booked"}))
+        assert hub._idle_s() > 0
+
+    on_stage(play)
+
+
 def test_a_screen_that_comes_back_gets_what_it_missed() -> None:
     """With the id of its last message it gets the messages after it and no new snapshot."""
 
