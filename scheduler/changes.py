@@ -137,7 +137,9 @@ def _with_calendar(problem: Problem, change: ChangeCalendar) -> Problem:
 def _recalendared(line: Line, change: ChangeCalendar) -> Line:
     if change.is_open:
         return replace(line, open=joined([*line.open, (change.from_at, change.to_at)]))
-    closures = (*line.closures, (change.from_at, change.to_at, change.why or "closed"))
+    why = change.why or "stop"
+    lost = ((max(a, change.from_at), min(b, change.to_at), why) for a, b in line.open)
+    closures = (*line.closures, *(closure for closure in lost if closure[0] < closure[1]))
     return replace(line, open=without(line.open, change.from_at, change.to_at), closures=closures)
 
 

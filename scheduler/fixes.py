@@ -1,7 +1,8 @@
 """What would help late and short orders: changes of the plant, each tried by solving again a little.
 
 Candidates come from what the orders waited for: overtime on a line they waited at, a receipt earlier or one more, a
-closure lifted, the order before all others. Each is compared with the unchanged plant given the same further search.
+closure lifted, the order before all others. Each is compared with the unchanged plant given the same further search,
+and must help against the plan as it is shown, too.
 """
 
 from __future__ import annotations
@@ -68,22 +69,21 @@ class Effort:
 
 def find_fixes(desk: Desk, rows: Sequence[Shortage], effort: Effort) -> dict[int, tuple[Fix, ...]]:
     """By order, up to three changes that help it most."""
-    shop = desk.shop
-    before = _outlook(desk.shop, desk, desk.state())
-    orders = range(len(before.late)) if effort.orders is None else effort.orders
-    bad = [order for order in orders if before.late[order] or before.short[order]]
+    shown = _outlook(desk.shop, desk)
+    orders = range(len(shown.late)) if effort.orders is None else effort.orders
+    bad = [order for order in orders if shown.late[order] or shown.short[order]]
     if not bad or not effort.may_go_on():
         return {}
-    state = desk.state()
-    before = _solved(shop, shop.problem, state, effort) or before
+    before = _outlook(desk.shop, solved_with(desk, desk.shop.problem, effort) or desk)
     found: dict[int, list[Fix]] = {order: [] for order in bad}
     for candidate in _candidates(desk, bad, rows)[:CANDIDATES_MAX]:
         if not effort.may_go_on():
             break
-        after = _solved(shop, candidate.problem, state, effort)
-        if after is not None:
+        solved = solved_with(desk, candidate.problem, effort)
+        if solved is not None:
+            after = _outlook(desk.shop, solved)
             for order in bad:
-                if _helps(before, after, order):
+                if _helps(shown, after, order) and _helps(before, after, order):
                     found[order].append(_told(candidate, before, after, order))
     return {order: _best_few(fixes) for order, fixes in found.items() if fixes}
 
@@ -121,25 +121,26 @@ def _told(candidate: Candidate, before: _Outlook, after: _Outlook, order: int) -
     )
 
 
-def _solved(shop: Shop, problem: Problem, state: State, effort: Effort) -> _Outlook | None:
-    """The outlook after a short search on a changed problem; None where it is cut into other lots."""
+def solved_with(desk: Desk, problem: Problem, effort: Effort) -> Desk | None:
+    """The desk's plan on a changed problem after a short search; None where that is cut into other lots."""
+    shop = desk.shop
     changed = shop if problem is shop.problem else compile_shop(problem, shop.problem)
     if changed.lots != shop.lots or changed.lines_of != shop.lines_of:
         return None
-    desk = Desk(changed, supply_of(changed))
-    desk.load(state)
+    found = Desk(changed, supply_of(changed))
+    found.load(desk.state())
     heat = natural_heat(shop)
     cool = replace(heat, start=heat.start / 4, end=heat.end)
 
     def spent(tries: int, _cost: Number, _state: State) -> float:
         return tries / effort.tries if effort.may_go_on() else 1.0
 
-    _, better = anneal(desk, Random(f"fix {effort.seed}"), cool, spent)
-    desk.load(better)
-    return _outlook(shop, desk, better)
+    _, better = anneal(found, Random(f"fix {effort.seed}"), cool, spent)
+    found.load(better)
+    return found
 
 
-def _outlook(shop: Shop, desk: Desk, state: State) -> _Outlook:
+def _outlook(shop: Shop, desk: Desk) -> _Outlook:
     """Late and short by order; the cost by the weights of the plant as it is."""
     late = [tardy(desk.board, order) for order in range(len(shop.stage_lots))]
     short = [missing(desk.board, order) for order in range(len(late))]

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from datetime import date, datetime, timedelta
 
 from mes.domain.calendar import Calendar, ShiftWindow
@@ -12,18 +13,21 @@ from scheduler.problem import Crew, Line, Resource, Setup, Span
 BACK_DAYS = 2
 """How far back shifts are named, so that work that began yesterday has its shift-day."""
 ShiftRow = tuple[str, date, datetime, datetime]
+Closure = tuple[datetime, datetime, str]
+REACH = timedelta(hours=60)
+"""How far from its date's noon an exception may reach: a night shift's day, and times of up to a day."""
 
 
 def lines_of(calendar: Calendar, now: datetime, until: datetime, family_now: dict[str, str]) -> tuple[Line, ...]:
-    """Every line with its open time from now on, its shifts, and the family it is set up for."""
-    times: dict[tuple[object, ...], tuple[tuple[Span, ...], tuple[ShiftRow, ...]]] = {}
+    """Every line with its open time from now on, its shifts, what closes it, and the family it is set up for."""
+    times: dict[tuple[object, ...], tuple[tuple[Span, ...], tuple[ShiftRow, ...], tuple[Closure, ...]]] = {}
     found = []
     for code in calendar.plant.lines:
         key = _works_like(calendar.plant, code)
         if key not in times:
             times[key] = _times(calendar, code, now, until)
-        spans, shifts = times[key]
-        found.append(Line(code=code, open=spans, family_now=family_now.get(code) or None, shifts=shifts))
+        spans, shifts, closures = times[key]
+        found.append(Line(code, spans, family_now.get(code) or None, shifts, closures))
     return tuple(found)
 
 
@@ -35,10 +39,36 @@ def _works_like(plant: Plant, line: str) -> tuple[object, ...]:
 
 def _times(
     calendar: Calendar, code: str, now: datetime, until: datetime
-) -> tuple[tuple[Span, ...], tuple[ShiftRow, ...]]:
+) -> tuple[tuple[Span, ...], tuple[ShiftRow, ...], tuple[Closure, ...]]:
     windows = calendar.windows(code, now - timedelta(days=BACK_DAYS), until)
     shifts = tuple((window.shift, window.shift_day, window.from_at, window.to_at) for window in windows)
-    return tuple(calendar.open_intervals(code, now, until)), shifts
+    spans = tuple(calendar.open_intervals(code, now, until))
+    return spans, shifts, tuple(sorted(_closures(calendar, code, now, until)))
+
+
+def _closures(calendar: Calendar, code: str, now: datetime, until: datetime) -> Iterator[Closure]:
+    """What each stop and holiday takes of the line's hours, by its kind; what a later exception opens again is none."""
+    exceptions = calendar.plant.calendar_exception
+    for number, one in enumerate(exceptions):
+        if one.opens or code not in (one.lines or (code,)):
+            continue
+        noon = datetime(one.on.year, one.on.month, one.on.day, 12, tzinfo=calendar.zone)
+        low, high = max(now, noon - REACH), min(until, noon + REACH)
+        if low < high:
+            before = Calendar(replace(calendar.plant, calendar_exception=exceptions[:number]))
+            after = Calendar(replace(calendar.plant, calendar_exception=exceptions[: number + 1]))
+            worked = [*after.open_intervals(code, low, high), *calendar.open_intervals(code, low, high)]
+            for start, end in _less(before.open_intervals(code, low, high), worked):
+                yield start, end, one.kind
+
+
+def _less(spans: Iterable[Span], others: Iterable[Span]) -> list[Span]:
+    """What is left of spans outside others."""
+    left = list(spans)
+    for start, end in others:
+        parts = ((a, b) for low, high in left for a, b in ((low, min(high, start)), (max(low, end), high)))
+        left = [(a, b) for a, b in parts if a < b]
+    return left
 
 
 def setups_of(plant: Plant, families: Iterable[str]) -> tuple[Setup, ...]:

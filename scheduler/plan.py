@@ -78,7 +78,7 @@ class Reason:
 class Fix:
     """A change that was tried by solving again, and what it did.
 
-    `kind` is overtime, receipt_earlier, reopen or first; `target` the line, receipt or order; `minutes` how much;
+    `kind` is overtime, receipt_earlier, receipt_added, reopen or first; `target` the line, receipt or order; `minutes` how much;
     `tardy_minutes` and `short_qty` are the order's then; `on_time_orders` more are on time; `total` cost change.
     """
 

@@ -92,6 +92,27 @@ def test_lines_are_open_as_the_calendar_says():
     assert first.shifts[0][1] == date(2026, 1, 3)
 
 
+def test_stops_and_holidays_are_named_as_what_closes_a_line():
+    """Each takes the hours that would be worked without it; what a later exception opens again is not closed."""
+    monday, tuesday = date(2026, 1, 5), date(2026, 1, 6)
+    exceptions = (
+        CalendarException(tuesday, "holiday"),
+        CalendarException(monday, "stop", ("L01",), starts_at="11:00", ends_at="15:00"),
+        CalendarException(monday, "stop", ("L01",), starts_at="14:00", ends_at="16:00"),
+        CalendarException(monday, "overtime", ("L01",), starts_at="13:30", ends_at="14:30"),
+    )
+    first, second, _ = problem(order(1), plant=replace(PLANT, calendar_exception=exceptions)).lines
+    holiday = [(at(8, 1), at(12, 1), "holiday"), (at(13, 1), at(20, 1), "holiday")]
+    assert list(second.closures) == holiday
+    assert list(first.closures) == [
+        (at(11), at(12), "stop"),
+        (at(13), at(13.5), "stop"),
+        (at(14.5), at(15), "stop"),
+        (at(15), at(16), "stop"),
+        *holiday,
+    ]
+
+
 def test_consecutive_operations_on_the_same_lines_are_one_stage():
     """It has the last operation's number, the slowest pace, all losses; another line begins another stage."""
     steps = [
@@ -326,10 +347,10 @@ def test_the_horizon_reaches_past_the_last_due_date():
 
 # ---- what-if
 def test_a_closed_line_loses_its_time():
-    """A closure takes open time away and is told as one; overtime adds some."""
+    """A closure takes open time away, and only that is told as closed; overtime adds some."""
     closed = changed(problem(order(1)), [ChangeCalendar("L01", False, at(9), at(14), "motor")])
     assert closed.lines[0].open[:2] == ((at(8), at(9)), (at(14), at(20)))
-    assert closed.lines[0].closures == ((at(9), at(14), "motor"),)
+    assert closed.lines[0].closures == ((at(9), at(12), "motor"), (at(13), at(14), "motor"))
     longer = changed(problem(order(1)), [ChangeCalendar("L01", True, at(20), at(22))])
     assert longer.lines[0].open[:2] == ((at(8), at(12)), (at(13), at(22)))
 
