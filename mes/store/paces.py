@@ -18,36 +18,42 @@ LATELY = timedelta(minutes=10)
 
 
 def load_rates(conn: Connection, plant: Plant, at: datetime, stations: Sequence[str]) -> dict[str, Rate]:
-    """How fast the machines at stations ran in the last whole ten minutes, by station."""
-    until = at.replace(second=0, microsecond=0)
+    """How fast the machines at stations ran in the last whole ten minutes that are booked, by station.
+
+    Beyond what is booked a machine would run without its pieces, and look slow.
+    """
     rows = conn.execute(
         """
         select w.station, j.order_id, j.operation_seq, coalesce(c.pieces, 0)::int8,
                coalesce(r.us, 0)::int8
         from unnest(%(stations)s::text[], %(posts)s::text[]) as w (station, post)
+        cross join lateral (
+            select until, until - %(lately)s as since from (
+                select date_trunc('minute', least(%(at)s, coalesce(
+                    (select through_at from frontier where station = w.post), %(at)s))) as until) u
+        ) t
         left join lateral (
             select order_id, operation_seq from job_span
-            where station = w.station and from_at <= %(until)s order by from_at desc limit 1
+            where station = w.station and from_at <= t.until order by from_at desc limit 1
         ) j on true
         left join lateral (
             select sum(good + reject) as pieces from minute_count
-            where station = w.station and minute >= %(since)s and minute < %(until)s
+            where station = w.station and minute >= t.since and minute < t.until
         ) c on true
         left join lateral (
-            select sum(micros(least(coalesce(to_at, %(until)s), %(until)s))
-                       - micros(greatest(from_at, %(since)s))) as us
+            select sum(micros(least(coalesce(to_at, t.until), t.until)) - micros(greatest(from_at, t.since))) as us
             from state_span
-            where machine = w.post and state = 'running' and from_at < %(until)s
-              and coalesce(to_at, 'infinity') > %(since)s
+            where machine = w.post and state = 'running' and from_at < t.until
+              and coalesce(to_at, 'infinity') > t.since
               and from_at >= coalesce((select max(from_at) from state_span
-                                       where machine = w.post and from_at <= %(since)s), '-infinity')
+                                       where machine = w.post and from_at <= t.since), '-infinity')
         ) r on true
         """,
         {
             "stations": list(stations),
             "posts": [plant.stations[code].machine or code for code in stations],
-            "since": until - LATELY,
-            "until": until,
+            "lately": LATELY,
+            "at": at,
         },
     ).fetchall()
     recipes = load_recipes(conn, {row[1] for row in rows if row[1]})

@@ -32,12 +32,18 @@ class Rate:
             return None
         return self.pieces * self.piece_us / self.running_us
 
+    @property
+    def is_slow(self) -> bool:
+        """Clearly below the rated pace, even with the piece that is under way: of few pieces one says little."""
+        if self.share is None or self.piece_us is None:
+            return False
+        return (self.pieces + 1) * self.piece_us < SLOW_BELOW * self.running_us
+
 
 def status(state: str, *, is_open: bool, rate: Rate | None = None) -> str:
     """What a tile says of a state (empty: nothing was ever heard) in or outside working time."""
     if state in {"", "offline"}:
         return "offline"
     if state == "running":
-        share = rate.share if rate else None
-        return "slow" if share is not None and share < SLOW_BELOW else "running"
+        return "slow" if rate and rate.is_slow else "running"
     return state if is_open or state == "setup" else "planned_stop"

@@ -11,13 +11,14 @@ MINUTE = 60_000_000
 
 
 def test_a_state_becomes_a_status_by_calendar_and_pace() -> None:
-    """Planned outside working time unless it runs or is set up; slow below four fifths of its pace."""
+    """Planned outside working time unless it runs or is set up; slow below four fifths of its pace,
+    the piece under way included."""
     assert status("fault", is_open=False) == "planned_stop"
     assert status("setup", is_open=False) == "setup"
     assert status("running", is_open=False) == "running"
     assert status("starved", is_open=True) == "starved"
-    assert status("running", is_open=True, rate=Rate(7, 10 * MINUTE, MINUTE)) == "slow"
-    assert status("running", is_open=True, rate=Rate(8, 10 * MINUTE, MINUTE)) == "running"
+    assert status("running", is_open=True, rate=Rate(6, 10 * MINUTE, MINUTE)) == "slow"
+    assert status("running", is_open=True, rate=Rate(7, 10 * MINUTE, MINUTE)) == "running"
 
 
 def test_no_data_is_never_idle() -> None:
