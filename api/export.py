@@ -1,7 +1,8 @@
 """Every list as a file: `?format=csv` or `?format=xlsx` (or an Accept that asks for one) at any route that lists.
 
 The request is asked of the route itself, page after page, by the same caller: what somebody may not read as a page, or
-sees only in part, is no different in a file.
+sees only in part, is no different in a file. With `&lang=zh` or `&lang=en` it is a file for people: headings in words,
+the plant's clock, reasons by name; without it a file for programs, as the JSON.
 """
 
 from __future__ import annotations
@@ -9,17 +10,21 @@ from __future__ import annotations
 import json
 import re
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, cast
 from urllib.parse import parse_qsl, quote, urlencode
+from zoneinfo import ZoneInfo
 
 from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import Headers
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from api.deps import House
 from api.errors import problem_of
 from api.wire import PAGE_MAX
+from mes.actions.plant import plant_if_any
 from mes.errors import Fault, InputError
+from mes.formats.columns import Lang, people_rows
 from mes.formats.sheets import csv_of, table_of
 
 ROWS_MAX = 50_000
@@ -50,10 +55,11 @@ class Export:
         if not wanted:
             await self._app(scope, receive, send)
             return
-        query = [(name, value) for name, value in parse_qsl(scope["query_string"].decode(), True) if name != "format"]
-        if wanted not in MEDIA:
-            fault = Fault("query/format", "enum", "is csv or xlsx")
-            await problem_of(InputError("There is no such format", faults=(fault,)))(scope, receive, send)
+        asked_for = parse_qsl(scope["query_string"].decode(), True)
+        query = [pair for pair in asked_for if pair[0] not in {"format", "lang"}]
+        lang = dict(asked_for).get("lang", "")
+        if fault := _fault(wanted, lang):
+            await problem_of(InputError("There is no such file", faults=(fault,)))(scope, receive, send)
             return
         rows: list[dict[str, Any]] = []
         more: dict[str, str] | None = {}
@@ -72,7 +78,9 @@ class Export:
                 )
                 await problem_of(refused)(scope, receive, send)
                 return
-        name = scope["path"].removeprefix(self._prefix).strip("/").replace("/", "-") or "table"
+        name = _name(scope["path"].removeprefix(self._prefix), dict(query))
+        if lang:
+            rows = await run_in_threadpool(_for_people, scope["app"].state.house, rows, cast("Lang", lang))
         content = await run_in_threadpool(_file, wanted, rows, name)
         disposition = f"attachment; filename*=utf-8''{quote(name, safe='')}.{wanted}"
         response = Response(content, media_type=MEDIA[wanted], headers={"Content-Disposition": disposition})
@@ -106,6 +114,26 @@ def _wanted(scope: Scope) -> str:
     accepts = re.split(r"\s*,\s*", Headers(scope=scope).get("accept", ""))
     first = accepts[0].split(";")[0].strip()
     return next((name for name, media in MEDIA.items() if media.split(";")[0] == first), "")
+
+
+def _fault(wanted: str, lang: str) -> Fault | None:
+    if wanted not in MEDIA:
+        return Fault("query/format", "enum", "is csv or xlsx")
+    return Fault("query/lang", "enum", "is zh or en") if lang not in {"", "zh", "en"} else None
+
+
+def _name(path: str, query: dict[str, str]) -> str:
+    """What a file is called: the list, whose it is, and the day it begins."""
+    whose = [query[name] for name in ("line", "machine", "scope", "only", "state") if query.get(name)]
+    parts = [path.strip("/").replace("/", "-") or "table", *whose, query.get("from", "")[:10]]
+    return re.sub(r"[^\w.,-]", "-", "-".join(part for part in parts if part))
+
+
+def _for_people(house: House, rows: list[dict[str, Any]], lang: Lang) -> list[dict[str, Any]]:
+    with house.snapshot() as conn:
+        plant = plant_if_any(conn, house.now())
+    zone = ZoneInfo(plant.site.time_zone if plant else "UTC")
+    return people_rows(rows, lang, zone, plant.reasons if plant else {})
 
 
 def _rows(document: Any) -> tuple[list[dict[str, Any]], dict[str, str] | None]:

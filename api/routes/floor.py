@@ -17,7 +17,7 @@ from mes.actions import floor as actions
 from mes.domain.access import Permission
 from mes.domain.andon import CallRole, rule_for
 from mes.domain.fields import CodeOrNone, Instant
-from mes.domain.floor import AndonDocument, EntryDocument, JobMark, place_of
+from mes.domain.floor import AndonDocument, EntryDocument, EntryKind, JobMark, place_of
 from mes.domain.plant import Plant
 from mes.errors import ForbiddenError, NotFoundError
 from mes.formats.job_card import svg_of
@@ -78,6 +78,7 @@ def list_entries(
     *,
     line: LineFilter = None,
     station: Annotated[str | None, Query(description="only of this station")] = None,
+    kind: Annotated[EntryKind | None, Query(description="only of this kind")] = None,
     from_at: Annotated[Instant | None, Query(alias="from")] = None,
     to_at: Annotated[Instant | None, Query(alias="to")] = None,
     cursor: Cursor = None,
@@ -89,6 +90,7 @@ def list_entries(
         call.conn,
         line=line,
         station=station,
+        kind=kind,
         lines=call.lines,
         from_at=from_at,
         to_at=to_at,
@@ -246,6 +248,7 @@ def list_andon_calls(
     line: LineFilter = None,
     is_open: Annotated[bool | None, Query(alias="open", description="only open ones (true) or resolved ones")] = None,
     role: Annotated[CallRole | None, Query(description="only those that have reached this role by now")] = None,
+    from_at: Annotated[Instant | None, Query(alias="from", description="raised since")] = None,
     cursor: Cursor = None,
     limit: Limit = 200,
 ) -> Page[CallLine]:
@@ -256,6 +259,7 @@ def list_andon_calls(
         line=line,
         lines=call.lines,
         is_open=is_open,
+        from_at=from_at,
         after=None if key is None else key[0],
         limit=limit + 1,
     )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Annotated
+from typing import Annotated, Literal
 
 from fastapi import APIRouter, Header, Path, Query, Response
 
@@ -12,6 +12,7 @@ from api.security.guard import needs
 from api.wire import Cursor, Limit, Page, accepted, cursor_key, etag, own_key, page_of, require_match
 from mes.actions import order as actions
 from mes.actions.plant import plant_if_any
+from mes.domain.calendar import Calendar
 from mes.domain.fields import Code, SystemCode
 from mes.domain.order_document import ProductionOrder
 from mes.errors import NotFoundError
@@ -19,6 +20,7 @@ from mes.store import order as store
 from mes.store.house import hold_name
 from mes.store.screens import api_orders
 from mes.store.screens.api_orders import OrderEta, OrderProgress
+from mes.store.screens.order_rows import OrderRow, order_rows
 
 router = APIRouter(prefix="/api/v1", route_class=Door, tags=["order"])
 SystemPath = Annotated[SystemCode, Path()]
@@ -75,6 +77,17 @@ def list_production_orders(
     page = page_of(kept, limit, lambda row: (row.id,))
     items = api_orders.progress_of(call.conn, page.items)
     return Page(items=items, next_cursor=page.next_cursor)
+
+
+@router.get("/order-progress", **needs("orders:read"))
+def list_order_progress(
+    call: Calling,
+    only: Annotated[Literal["running", "late", "short"] | None, Query(description="absent: all")] = None,
+    text: Annotated[str, Query(max_length=100, description="in number, item, name or customer")] = "",
+) -> list[OrderRow]:
+    """Orders as the page of progress shows them: open ones and those closed lately, late ones first, then by due."""
+    rows = order_rows(call.conn, Calendar(call.plant()), call.at, call.lines)
+    return [row for row in rows if row.is_meant(only, text)]
 
 
 @router.get("/order-etas", **needs("orders:read"))

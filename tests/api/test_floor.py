@@ -187,3 +187,27 @@ def test_a_call_is_raised_taken_and_resolved(site: Site, floor: httpx.Client) ->
         "mes.andon.raised",
         "mes.andon.resolved",
     ]
+
+
+def test_what_was_said_of_a_stop_is_kept_with_who_took_it_back(site: Site, floor: httpx.Client) -> None:
+    """Words of one kind are listed alone; one taken back still stands there, with when and by whom."""
+    at = wall().isoformat()
+    said = floor.post("/entries", json={"kind": "reason", "line": "L01", "reason": "R1", "effective_at": at}).json()[
+        "id"
+    ]
+    lead = site.signed_in("zhao", Grant("line_lead"))
+    assert lead.post("/entries", json={"kind": "note", "line": "L01", "reverses": said}).status_code == 201
+    (entry,) = floor.get("/entries", params={"line": "L01", "kind": "reason"}).json()["items"]
+    assert (entry["id"], entry["taken_back_by"]) == (said, "person:zhao")
+    assert entry["taken_back_at"] >= entry["entered_at"]
+    assert pointers(lead.post("/entries", json={"kind": "reason", "line": "L01"})) == ["/reason"]
+
+
+def test_calls_are_listed_since_an_instant(floor: httpx.Client) -> None:
+    """The calls of the last day are those raised since then."""
+    assert floor.post("/andon-calls", json={"kind": "quality", "line": "L01"}).status_code == 201
+    hour = timedelta(hours=1)
+    found = [
+        len(floor.get("/andon-calls", params={"from": (wall() + d).isoformat()}).json()["items"]) for d in (-hour, hour)
+    ]
+    assert found == [1, 0]

@@ -36,6 +36,8 @@ class EntryLine:
     detail: dict[str, Any]
     entered_at: datetime
     entered_by: str
+    taken_back_at: datetime | None
+    taken_back_by: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,16 +77,19 @@ def list_entries(
     to_at: datetime | None,
     after: int | None,
     limit: int,
+    kind: str | None = None,
 ) -> list[EntryLine]:
     """Entries effective in a stretch, in the order they were entered. `lines`: only of these (None: all)."""
     with conn.cursor(row_factory=class_row(EntryLine)) as cur:
         return cur.execute(
             """
             select e.id, e.kind, e.mark, e.line, e.station, e.machine, e.job_id, e.phase, e.effective_at, e.from_at,
-                   e.quantity, e.reason, e.serial, e.reverses, r.id as reversed_by, e.detail, e.entered_at, e.entered_by
+                   e.quantity, e.reason, e.serial, e.reverses, r.id as reversed_by, e.detail, e.entered_at,
+                   e.entered_by, r.entered_at as taken_back_at, r.entered_by as taken_back_by
             from entry e left join entry r on r.reverses = e.id
             where (%(line)s::text is null or e.line = %(line)s)
               and (%(station)s::text is null or e.station = %(station)s)
+              and (%(kind)s::text is null or e.kind = %(kind)s)
               and (%(lines)s::text[] is null or e.line = any(%(lines)s))
               and (%(from_at)s::timestamptz is null or e.effective_at >= %(from_at)s)
               and (%(to_at)s::timestamptz is null or e.effective_at < %(to_at)s)
@@ -94,6 +99,7 @@ def list_entries(
             {
                 "line": line,
                 "station": station,
+                "kind": kind,
                 "lines": None if lines is None else sorted(lines),
                 "from_at": from_at,
                 "to_at": to_at,
@@ -158,6 +164,7 @@ def list_calls(
     is_open: bool | None,
     after: int | None,
     limit: int,
+    from_at: datetime | None = None,
 ) -> list[AndonCall]:
     """Calls for help, oldest first. `lines`: only of these (None: all)."""
     with conn.cursor(row_factory=class_row(AndonCall)) as cur:
@@ -169,6 +176,7 @@ def list_calls(
             where (%(line)s::text is null or line = %(line)s)
               and (%(lines)s::text[] is null or line = any(%(lines)s))
               and (%(is_open)s::boolean is null or (resolved_at is null) = %(is_open)s)
+              and (%(from_at)s::timestamptz is null or raised_at >= %(from_at)s)
               and (%(after)s::int8 is null or id > %(after)s)
             order by id limit %(limit)s
             """,
@@ -176,6 +184,7 @@ def list_calls(
                 "line": line,
                 "lines": None if lines is None else sorted(lines),
                 "is_open": is_open,
+                "from_at": from_at,
                 "after": after,
                 "limit": limit,
             },

@@ -306,6 +306,8 @@ export interface EntryLine {
   detail: Record<string, unknown>;
   entered_at: string;
   entered_by: string;
+  taken_back_at: string | null;
+  taken_back_by: string | null;
 }
 
 export interface ExpectedReceipt_Input {
@@ -733,6 +735,11 @@ export interface OrderKpis {
   kpis: Record<string, Ratio>;
 }
 
+export interface OrderName {
+  zh: string;
+  en: string;
+}
+
 export interface OrderProgress {
   item: string;
   quantity: string;
@@ -758,6 +765,29 @@ export interface OrderProgress {
   eta_at?: string | null;
   late_minutes?: number | null;
   reasons?: Array<unknown>;
+}
+
+export interface OrderRow {
+  system: string;
+  number: string;
+  customer: string;
+  item: string;
+  name: OrderName;
+  revision: string;
+  unit: string;
+  status: string;
+  priority: number;
+  quantity: number;
+  good: number;
+  reject: number;
+  scrap: number;
+  wip: number;
+  due: string;
+  forecast: string | null;
+  late_minutes: number;
+  kit_rate: number | null;
+  short_of: string;
+  lines: string;
 }
 
 export interface Page_Balance {
