@@ -28,6 +28,7 @@ SESSION = {
                     "entries:write", "sources:read", "andon:raise", "andon:answer", "plant:read"],
 }  # fmt: skip
 PLANT = {
+    "machine": [{"code": "L01-M2", "line": "L01", "position": 2}],
     "station": [
         {"code": "L01-S1", "line": "L01", "machine": "L01-M1", "name": {"zh": "内机预装", "en": "Pre-assembly"}},
         {"code": "L05-S1", "line": "L05", "counts_by": "scan", "name": {"zh": "压接装配", "en": "Crimp and assemble"}},
@@ -191,7 +192,18 @@ ANSWERS: dict[str, Any] = {
         "next_cursor": None,
     },
     "/entries": {
-        "items": [{"id": 1, "kind": "reject", "reason": "Q1", "quantity": "3", "reversed_by": None}],
+        "items": [
+            {"id": 1, "kind": "reject", "reason": "Q1", "quantity": "3", "reversed_by": None},
+            {"id": 2, "kind": "reason", "reason": "S1", "line": "L01", "machine": "L01-M2", "station": None,
+             "effective_at": _at(NOW_MS - 3 * HOUR_MS + 7 * MINUTE_MS), "from_at": _at(NOW_MS - 3 * HOUR_MS),
+             "quantity": None, "reversed_by": 3, "entered_at": _at(NOW_MS - 2 * HOUR_MS), "entered_by": "person:wu",
+             "detail": {"note": "焊枪 / torch"}, "taken_back_at": _at(NOW_MS - HOUR_MS),
+             "taken_back_by": "person:zhao"},
+            {"id": 4, "kind": "reason", "reason": "S2", "line": "L01", "machine": "L01-M2", "station": None,
+             "effective_at": _at(NOW_MS - 3 * HOUR_MS + 5 * MINUTE_MS), "from_at": _at(NOW_MS - 3 * HOUR_MS),
+             "quantity": None, "reversed_by": None, "entered_at": _at(NOW_MS - HOUR_MS), "entered_by": "person:zhao",
+             "detail": {}, "taken_back_at": None, "taken_back_by": None},
+        ],
         "next_cursor": None,
     },
     "/sources": SOURCES,
@@ -222,8 +234,23 @@ ANSWERS |= {
     ],
     "/presence": [
         {"person": "wu", "name": "吴 Wu", "line": "L01", "station": "L01-S3", "since": _at(NOW_MS - 6 * HOUR_MS),
-         "share": None},
+         "share": "0.4"},
     ],
+    "/labor": [
+        {"person": "wu", "line": "L01", "station": "L01-S3", "system": "erp", "number": "MO26-1100", "job_id": 41,
+         "operation_seq": 30, "phase": "production", "from_at": _at(NOW_MS - 6 * HOUR_MS), "to_at": _at(NOW_MS),
+         "share": "0.4", "seconds": 21600.0},
+    ],
+    "/andon-calls": {
+        "items": [
+            {"id": 8, "client_id": "6f1b1a0e-0000-4000-8000-000000000008", "line": "L01", "station": "L01-S3",
+             "machine": None, "kind": "maintenance", "note": "", "raised_at": _at(NOW_MS - 50 * MINUTE_MS),
+             "raised_by": "person:wu", "level": 1, "escalated_at": _at(NOW_MS - 40 * MINUTE_MS),
+             "taken_at": _at(NOW_MS - 38 * MINUTE_MS), "taken_by": "person:zhao",
+             "resolved_at": _at(NOW_MS - 20 * MINUTE_MS), "resolved_by": "person:zhao", "roles": ["maintenance"]},
+        ],
+        "next_cursor": None,
+    },
     "/handovers": {
         "items": [
             {"id": 3, "line": "L01", "shift_day": "2026-01-04", "shift": "N", "at": _at(NOW_MS - 7 * HOUR_MS),

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import datetime
 from typing import Any
 
+import pytest
 from playwright.sync_api import Page, expect
 
 from tests.browser.stage import Stage
+from tests.browser.test_pages import AXE
 from tests.browser.test_station import scan
 
 Look = Callable[..., Page]
@@ -58,7 +61,7 @@ def test_silent_stops_get_one_reason(look: Look, stage: Stage) -> None:
     page = look("/shift?line=L01", "en", size=(1920, 1080))
     page.click("text=Tick all")
     page.select_option("section:has(.stops) select", "S2")
-    page.click("text=Give 1 stops this reason")
+    page.click("text=Give this reason (1)")
     expect(page.locator(".told")).to_contain_text("The reason is kept")
     (entry,) = said(stage, page, "/entries")
     assert (entry["kind"], entry["reason"]) == ("reason", "S2")
@@ -101,3 +104,91 @@ def test_a_call_is_taken_on_a_phone(look: Look, stage: Stage) -> None:
     with page.expect_response("**/take"):
         page.click("text=I come >> nth=0")
     assert [one["path"] for one in stage.heard(page)] == ["/api/v1/andon-calls/1/take"]
+
+
+@pytest.mark.parametrize(
+    ("path", "lists"),
+    [
+        ("/orders", {"order-progress"}),
+        ("/shortages", {"shortages"}),
+        ("/shift?line=L01", {"unassigned-counts", "jobs", "presence", "kpis", "stops", "labor"}),
+        ("/andon", {"andon-calls"}),
+    ],
+)
+def test_a_table_comes_as_a_file(look: Look, path: str, lists: set[str]) -> None:
+    """Beside each table its CSV and XLSX, in the page's language."""
+    page = look(path, "zh", size=(1440, 900))
+    for name in lists:
+        for kind in ("csv", "xlsx"):
+            expect(
+                page.locator(f'a[download][href*="/api/v1/{name}"][href*="lang=zh&format={kind}"]').first
+            ).to_be_visible()
+
+
+def test_a_file_has_the_orders_that_are_shown(look: Look) -> None:
+    """The filter and what is sought go into the file's address."""
+    page = look("/orders", "en", size=(1440, 900))
+    page.click(".filters button >> nth=2")
+    page.fill("input[type=search]", "KFR")
+    expect(page.locator('a[download][href*="text=KFR"][href*="only=late"]')).to_have_count(2)
+
+
+def test_a_stop_is_split_with_its_why(look: Look, stage: Stage) -> None:
+    """Change, a shorter stretch, a reason, why: one entry for that stretch of that machine; a wrong stretch says so."""
+    page = look("/shift?line=L01", "en", size=(1440, 900))
+    page.click("section:has(h2:text('Stops of the shift')) button:text('Change')")
+    sheet = page.locator("[role=dialog]")
+    ends = sheet.locator("input[type=time]").nth(1)
+    began = sheet.locator("input[type=time]").nth(0).input_value()
+    ends.fill(began)
+    ends.dispatch_event("change")
+    sheet.locator("select").select_option("S2")
+    sheet.locator("button:text('Save')").click()
+    expect(sheet.locator("[role=alert]")).to_contain_text("choose a later end")
+    hour, minute, second = (int(part) for part in began.split(":"))
+    ends.fill(f"{hour:02}:{minute + 2:02}:{second:02}")
+    ends.dispatch_event("change")
+    sheet.locator(".why input").fill("jam, then no parts")
+    sheet.locator("button:text('Save')").click()
+    expect(sheet.locator("[role=status]")).to_contain_text("Kept")
+    (body,) = said(stage, page, "/entries")
+    length = datetime.fromisoformat(body["effective_at"]) - datetime.fromisoformat(body["from_at"])
+    assert (body["kind"], body["machine"], body["reason"], body["note"], length.total_seconds()) == (
+        "reason", "L01-M2", "S2", "jam, then no parts", 120,
+    )  # fmt: skip
+
+
+def test_a_stop_shows_who_said_what_and_undoes_it(look: Look, stage: Stage) -> None:
+    """Its history names who, when, why and what was taken back; what stands is taken back in one tap."""
+    page = look("/shift?line=L01", "en", size=(1440, 900))
+    page.click("section:has(h2:text('Stops of the shift')) button:text('Change')")
+    sheet = page.locator("[role=dialog]")
+    expect(sheet.locator("li.gone")).to_contain_text("taken back by zhao")
+    expect(sheet.locator("li.gone")).to_contain_text("torch")
+    sheet.locator("li button").click()
+    expect(sheet.locator("[role=status]")).to_contain_text("Taken back")
+    (body,) = said(stage, page, "/entries")
+    assert (body["kind"], body["reverses"], body["line"]) == ("note", 4, "L01")
+    page.keyboard.press("Escape")
+    expect(sheet).to_have_count(0)
+
+
+@pytest.mark.parametrize("lang", ["zh", "en"])
+def test_an_open_stop_is_whole_and_accessible(look: Look, lang: str) -> None:
+    """With the dialog open axe finds nothing serious, on a phone too; nothing scrolls sideways."""
+    page = look("/shift?line=L01", lang, size=(390, 844))
+    page.locator("td.act button").first.click()
+    page.wait_for_selector("[role=dialog] ol li")
+    page.evaluate(AXE.read_text("utf-8"))
+    found = page.evaluate("axe.run(document, { resultTypes: ['violations'] })")["violations"]
+    assert [rule["id"] for rule in found if rule["impact"] in ("serious", "critical")] == []
+    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+
+
+def test_a_call_keeps_when_it_was_taken_escalated_and_resolved(look: Look) -> None:
+    """The calls of the last day stand with each step's time and who did it."""
+    page = look("/andon", "en", size=(1440, 900))
+    row = page.locator("table tbody tr").first
+    expect(row).to_contain_text("zhao")
+    expect(row.locator("td")).to_have_count(6)
+    expect(row.locator("td").nth(4)).to_contain_text("· 1")

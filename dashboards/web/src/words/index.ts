@@ -1,15 +1,23 @@
-// Every word on a screen, in Chinese and English. Shared words live in mes/words, words of pages beside this file.
+// Every word on a screen, in Chinese and English. Shared words live in mes/words, words of pages beside this file; those that
+// only desks show come with `desk`, so that no wall and no terminal loads them.
 import { ref } from 'vue';
 import sharedEn from '../../../../mes/words/en.json';
 import sharedZh from '../../../../mes/words/zh.json';
+import type deskEn from './desk.en.json';
 import pagesEn from './en.json';
 import pagesZh from './zh.json';
 import type { Name } from '../live/types';
 
 export type Lang = 'zh' | 'en';
 const en = { ...sharedEn, ...pagesEn };
-export type Word = keyof typeof en;
-const WORDS: Record<Lang, Record<Word, string>> = { en, zh: { ...sharedZh, ...pagesZh } };
+export type Word = keyof typeof en | keyof typeof deskEn;
+const WORDS: Record<Lang, Partial<Record<Word, string>>> = { en: { ...en }, zh: { ...sharedZh, ...pagesZh } };
+
+/** Take words in that come with a page. */
+export function learn(words: Record<Lang, Partial<Record<Word, string>>>): void {
+  Object.assign(WORDS.en, words.en);
+  Object.assign(WORDS.zh, words.zh);
+}
 
 const KEPT = 'takt.lang';
 
@@ -36,7 +44,7 @@ export const keptLang = (): string | null => localStorage.getItem(KEPT);
 
 /** The word for `key`, its `{holes}` filled. */
 export function t(key: Word, holes: Record<string, string | number> = {}): string {
-  return WORDS[lang.value][key].replace(/\{(\w+)\}/g, (_, hole: string) => String(holes[hole] ?? `{${hole}}`));
+  return (WORDS[lang.value][key] ?? key).replace(/\{(\w+)\}/g, (_, hole: string) => String(holes[hole] ?? `{${hole}}`));
 }
 
 /** A word whose key is made of data, or `otherwise` where there is no such word. */

@@ -1,1 +1,0 @@
-import{L as e,T as t,b as n,c as r,g as i,p as a,rt as o,t as s}from"./_plugin-vue_export-helper-D4NOo76N.js";var c={class:`nowhere`},l={href:`/`},u=s(n({__name:`Nowhere`,setup(n){return(n,s)=>(t(),i(`main`,c,[a(`h1`,null,o(e(r)(`page.nowhere`)),1),a(`a`,l,o(e(r)(`page.home`)),1)]))}}),[[`__scopeId`,`data-v-dc084595`]]);export{u as default};
