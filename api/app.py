@@ -17,7 +17,7 @@ from api import contract, errors, health, metrics
 from api.deps import CONNECTION_S_MAX, CONNECTIONS_MAX, CONNECTIONS_SPARE, House
 from api.export import Export
 from api.limits import Headers
-from api.live import stream
+from api.live import stream, wire
 from api.routes import (
     access,
     exchange,
@@ -125,7 +125,7 @@ def server(app: FastAPI, *, host: str, port: int) -> uvicorn.Server:
         host=host,
         port=port,
         loop="uvloop",
-        http="httptools",
+        http=wire.Protocol,
         ws="none",
         lifespan="on",
         log_config=None,

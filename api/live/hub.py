@@ -20,6 +20,7 @@ import msgspec
 import structlog
 
 from api.live.patch import Tree, difference, tree_of
+from api.live.wire import Wire, chunk_of
 from mes import clock
 from mes.clock import Clock
 from mes.errors import UnavailableError
@@ -84,16 +85,28 @@ class Watch:
 
 @dataclass(eq=False, slots=True)
 class Client:
-    """One open stream. `waiting` holds what it has not taken yet; `take` joins it into one write."""
+    """One open stream. `waiting` holds what it has not taken yet; `take` joins it into one write.
+
+    While it waits in `take` for more (`is_idle`), nothing is under way to its screen: what is offered then goes
+    straight to its `wire`, if it has one, and in order.
+    """
 
     topics: tuple[Topic, ...]
+    wire: Wire | None = None
+    is_idle: bool = False
     waiting: deque[bytes] = field(default_factory=deque)
     ready: asyncio.Event = field(default_factory=asyncio.Event)
     resyncs: deque[float] = field(default_factory=deque)
     closed: bool = False
 
-    def offer(self, message: bytes) -> None:
-        """Queue a message; a full queue is dropped for a resync, and a client that never keeps up is let go."""
+    def offer(self, message: bytes, chunk: bytes = b"") -> None:
+        """Hand over a message, which `chunk` is a chunk of; one that cannot go at once is queued.
+
+        A full queue is dropped for a resync, and a client that never keeps up is let go.
+        """
+        if chunk and self.is_idle and self.wire is not None and not self.waiting and self.wire.is_free:
+            self.wire.write(chunk)
+            return
         if len(self.waiting) >= BACKLOG_MESSAGES_MAX:
             self.waiting.clear()
             self.waiting.append(RESYNC)
@@ -115,7 +128,9 @@ class Client:
             if self.closed:
                 return b""
             self.ready.clear()
+            self.is_idle = True
             await self.ready.wait()
+            self.is_idle = False
         joined = b"".join(self.waiting)
         self.waiting.clear()
         return joined
@@ -173,9 +188,9 @@ class Hub:
 
     # ------------------------------------------------------------- screens (event loop)
 
-    def join(self, topics: Iterable[Topic], since: str = "") -> Client:
+    def join(self, topics: Iterable[Topic], since: str = "", wire: Wire | None = None) -> Client:
         """A new stream: what it missed since message `since`, where the ring still has it, else whole images."""
-        client = Client(tuple(topics))
+        client = Client(tuple(topics), wire)
         missed = self._missed(client, since)
         if self._looked:
             client.offer(self._beat_message())
@@ -233,8 +248,9 @@ class Hub:
 
     def _send_beat(self) -> None:
         message = self._beat_message()
+        chunk = chunk_of(message)
         for client in self._clients():
-            client.offer(message)
+            client.offer(message, chunk)
 
     def _beat_message(self) -> bytes:
         return self._encode("hb", None, {"build": self._build, "away": self._away})
@@ -250,8 +266,9 @@ class Hub:
         self._ring.append((at, seq, watch.topic, message))
         while self._ring[0][0] < at - RING_S:
             self._ring.popleft()
+        chunk = chunk_of(message)
         for client in watch.clients:
-            client.offer(message)
+            client.offer(message, chunk)
 
     # ------------------------------------------------------------- the ear (its own thread)
 

@@ -21,6 +21,7 @@ from starlette.responses import StreamingResponse
 from api.deps import Door, Visit, Visiting
 from api.live.hub import Client, Hub, Topic
 from api.live.topics import asking, topic_named
+from api.live.wire import Wire, wire_of
 from api.security.guard import needs
 from dashboards.serve import build_id
 from mes.actions.plant import plant_at
@@ -60,7 +61,7 @@ async def get_stream(
         faults = (Fault("query/topics", "topics", f"names 1 to {TOPICS_MAX} topics"),)
         raise InputError("Say what to watch", faults=faults)
     wanted = await run_in_threadpool(_topics, visit, names)
-    return open_stream(request.app.state.hub, wanted, last_event_id or since)
+    return open_stream(request.app.state.hub, wanted, last_event_id or since, wire_of(request.scope))
 
 
 def _topics(visit: Visit, names: list[str]) -> list[Topic]:
@@ -79,7 +80,7 @@ async def messages(hub: Hub, client: Client) -> AsyncIterator[bytes]:
         hub.leave(client)
 
 
-def open_stream(hub: Hub, topics: list[Topic], since: str) -> StreamingResponse:
+def open_stream(hub: Hub, topics: list[Topic], since: str, wire: Wire | None = None) -> StreamingResponse:
     """The response that carries `topics`, resuming after message `since` where that is possible."""
-    client = hub.join(topics, since)
+    client = hub.join(topics, since, wire)
     return StreamingResponse(messages(hub, client), media_type="text/event-stream", headers=HEADERS)

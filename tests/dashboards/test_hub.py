@@ -10,9 +10,11 @@ from typing import Any
 
 import psycopg
 import pytest
+from uvicorn.protocols.http.flow_control import FlowControl
 
 from api.live import hub as live
 from api.live.hub import RESYNC, Answer, Client, Hub, Topic
+from api.live.wire import Wire, chunk_of
 from mes.clock import Clock, wall
 
 WALL = Topic("wall", frozenset({"booked"}))
@@ -261,6 +263,42 @@ def test_a_slow_screen_is_told_to_start_over_and_then_let_go() -> None:
     for _ in range((live.BACKLOG_MESSAGES_MAX + 1) * (live.RESYNCS_PER_MINUTE_MAX + 1)):
         client.offer(b"event: d\ndata: {}\n\n")
     assert client.closed
+
+
+class Socket(asyncio.Transport):
+    """A connection that keeps what is written."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.written: list[bytes] = []
+
+    def write(self, data: bytes | bytearray | memoryview) -> None:
+        self.written.append(bytes(data))
+
+    def is_closing(self) -> bool:
+        return False
+
+
+def test_a_screen_that_keeps_up_is_written_to_at_once() -> None:
+    """While nothing waits the finished chunk goes straight to the socket; while the socket is full it is queued."""
+
+    async def run() -> None:
+        socket = Socket()
+        flow = FlowControl(socket)
+        client = Client((WALL,), Wire(socket, flow))
+        client.offer(b"one", b"3\r\none\r\n")
+        assert await client.take() == b"one"
+        taking = asyncio.create_task(client.take())
+        await asyncio.sleep(0)
+        client.offer(b"two", chunk_of(b"two"))
+        assert (socket.written, list(client.waiting)) == ([b"3\r\ntwo\r\n"], [])
+        flow.pause_writing()
+        client.offer(b"three", chunk_of(b"three"))
+        flow.resume_writing()
+        client.offer(b"four", chunk_of(b"four"))
+        assert (await taking, len(socket.written)) == (b"threefour", 1)
+
+    asyncio.run(run())
 
 
 def test_streams_end_when_the_server_leaves() -> None:

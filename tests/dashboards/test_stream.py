@@ -73,6 +73,40 @@ def test_what_is_said_on_the_floor_is_on_the_screen(visitor: httpx.Client) -> No
     assert [call["kind"] for call in patch["calls"].values()] == ["quality"]
 
 
+def merged(tree: Any, patch: Any) -> Any:
+    """RFC 7386."""
+    if not isinstance(patch, dict):
+        return patch
+    kept = dict(tree) if isinstance(tree, dict) else {}
+    for key, value in patch.items():
+        kept[key] = merged(kept.get(key), value)
+    return {key: value for key, value in kept.items() if value is not None}
+
+
+def test_who_comes_late_sees_what_the_others_see(visitor: httpx.Client) -> None:
+    """A screen that opens between two changes has the same wall after the second, and every change follows the last."""
+
+    def after(stream: Iterator[tuple[str, dict[str, Any]]], image: Any, seq: int, calls: int) -> tuple[Any, int]:
+        while len(image["calls"]) < calls:
+            change = next_of(stream, "d", "wall")
+            assert change["after"] == seq
+            image, seq = merged(image, change["patch"]), change["seq"]
+        return image, seq
+
+    watch = {"topics": "wall,andon"}
+    with visitor.stream("GET", "/stream", params=watch) as first:
+        early = events(first)
+        shown = next_of(early, "snapshot", "wall")
+        visitor.post("/andon-calls", json={"kind": "quality", "line": "L01"}).raise_for_status()
+        image, seq = after(early, shown["data"], shown["seq"], 1)
+        with visitor.stream("GET", "/stream", params=watch) as second:
+            late = events(second)
+            begun = next_of(late, "snapshot", "wall")
+            assert begun["data"] == image
+            visitor.post("/andon-calls", json={"kind": "material", "line": "L02"}).raise_for_status()
+            assert after(late, begun["data"], begun["seq"], 2) == after(early, image, seq, 2)
+
+
 @pytest.mark.parametrize(
     ("topics", "status"),
     [("wall,moon", 404), ("line:L99", 404), ("station:", 404), ("", 422), (",".join("abcdefghi"), 422)],
