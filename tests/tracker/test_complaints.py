@@ -7,13 +7,14 @@ from decimal import Decimal
 
 from mes.domain.calendar import Calendar
 from mes.domain.kpi import ratio, total, why
+from mes.formats.plant_file import read_plant
 from mes.store.kpis import load_shifts, window_elements
 from mes.store.screens.api_kpis import list_hour_kpis, list_shift_kpis, why_kpi
 from mes.store.screens.line import show_line
 from mes.store.screens.station import show_station
 from mes.store.screens.wall import show_wall
 from mes.store.source import Gap, insert_gap
-from tests.tracker.scene import Scene, at
+from tests.tracker.scene import Scene, at, plant_text
 
 MONDAY = date(2026, 1, 5)
 SPANS = "select extract(epoch from from_at - %s)::float, state, shift_day, shift from state_span where machine = %s"
@@ -168,3 +169,48 @@ def test_a_code_left_over_from_an_earlier_stop_names_no_waiting(scene: Scene) ->
         "select state, stop_code, reason from stop where scope = 'M1' and from_at >= %s order by from_at", at(100)
     )
     assert stops == [("fault", "E7", "R1"), ("starved", "", ""), ("fault", "E7", "R1")]
+
+
+def test_the_running_tracker_books_by_the_plant_in_force_openmes_0_20(scene: Scene) -> None:
+    """No restart and no stale settings: what a word means and how long a micro stop is change when the file says so."""
+    scene.hear([(0, f"{machine}/state", "run") for machine in ("M1", "M2")])
+    scene.hear([(100, "M2/state", "wait"), (130, "M2/state", "run")])
+    scene.track(200)
+    text = (
+        plant_text().replace("micro_stop_s = 60", "micro_stop_s = 20").replace('"full" = "blocked"', '"full" = "setup"')
+    )
+    scene.apply(read_plant(text), from_seconds=86_400)
+    tuesday = 86_400
+    scene.hear([(tuesday + 100, "M2/state", "wait"), (tuesday + 130, "M2/state", "run")])
+    scene.hear([(tuesday + 200, "M2/state", "full"), (tuesday + 300, "M2/state", "run")])
+    scene.track(tuesday + 400)
+    ledger = scene.rows(
+        "select shift_day - date '2026-01-05', adet_us / 1000000, aust_us / 1000000 from time_ledger "
+        "where (machine, shift) = ('L1', 'D') order by 1"
+    )
+    assert ledger == [(0, 0, 0), (1, 30, 100)]
+
+
+def test_a_device_that_repeats_itself_makes_no_rows_openmes_0_20(scene: Scene) -> None:
+    """The same state and total every ten seconds for two hours: one span, and no count but the pieces made."""
+    scene.hear([(10.0 * n, "M2/state", "run") for n in range(720)])
+    scene.hear([(10.0 * n, "M2/good_total", 3) for n in range(720)] + [(7200, "M2/good_total", 5)])
+    scene.track(7300)
+    assert scene.rows("select state from state_span where machine = 'M2'") == [("running",)]
+    assert scene.rows("select good from minute_count") == [(2,)]
+    assert scene.rows("select count(*) from stop where scope = 'M2'") == [(0,)]
+
+
+def test_components_used_in_parts_add_up_erpnext_28377(scene: Scene) -> None:
+    """Parts brought in two goes, pieces counted in three: the balance is what was brought less what went in, always."""
+    job = scene.job(scene.order("MO-1", 100), 100)
+    scene.stock("L1-side", 0, [("C", 10)])
+    scene.say(10, "mark", mark="start", line="L1", job_id=job)
+    scene.hear([(11, "M1/good_total", 0), (40, "M1/good_total", 2), (70, "M1/good_total", 3)])
+    scene.track(100)
+    scene.hear([(130, "M1/good_total", 7)])
+    scene.track(160)
+    assert scene.rows("select quantity from consumption where item = 'C'") == [(Decimal(14),)]
+    scene.hear([(50, "M1/reject_total", 0), (55, "M1/reject_total", 1)])
+    scene.track(200)
+    assert scene.rows("select quantity from consumption where item = 'C'") == [(Decimal(16),)]
