@@ -10,6 +10,7 @@ import threading
 from dataclasses import replace
 from datetime import timedelta
 from decimal import Decimal
+from pathlib import Path
 
 import pytest
 
@@ -337,12 +338,37 @@ def state_of(conn, run_id):
     return load_run(conn, run_id).state
 
 
+def children_of(pid):
+    """The solvers of a planner."""
+    try:
+        found = [path.read_text() for path in Path(f"/proc/{pid}/task").glob("*/children")]
+    except OSError:  # a thread that ended meanwhile
+        return []
+    return [int(one) for text in found for one in text.split()]
+
+
+def is_gone(pid):
+    """Whether a process has ended, though its parent may not have heard of it."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0] == "Z"
+    except OSError:
+        return True
+
+
 def test_the_process_answers_and_drains(planner, start):
-    """`mes plan serve` answers a re-plan and an edit, and ends by itself on SIGTERM."""
+    """`mes plan serve` makes one plan of wishes that come together, answers an edit also after its solvers were
+    killed, and ends by itself on SIGTERM."""
     planner.site.order("1", "P1", 120, at(20))
-    run_id = planner.ask(TRACKER, kind="replan", automatic=True)
+    causes = [RunReason("shortage", "CMP"), RunReason("line_down", "L01"), RunReason("drift", "L02")]
+    first, *others = [planner.ask(TRACKER, kind="replan", automatic=True, reasons=[one]) for one in causes]
+    assert others == [first, first]
     process = start()
-    until(lambda: state_of(planner.site.conn, run_id) == "done", "the re-plan is answered")
+    until(lambda: state_of(planner.site.conn, first) == "done", "the re-plan is answered")
+    assert [one["kind"] for one in load_run(planner.site.conn, first).reasons] == ["shortage", "line_down", "drift"]
+    solvers = until(lambda: children_of(process.pid), "it has solvers")
+    for solver in solvers:
+        os.kill(solver, signal.SIGKILL)
+    until(lambda: all(is_gone(solver) for solver in solvers), "its solvers are gone")
     edit = planner.ask(kind="edit", changes=[PinLot(1)])
     until(lambda: state_of(planner.site.conn, edit) == "done", "the edit is answered")
     process.terminate()
@@ -357,24 +383,46 @@ def test_a_desk_that_falls_ends_the_process(planner, start):
 
 
 def test_a_killed_planner_leaves_the_published_plan(planner, start):
-    """kill -9 while it plans: the published plan stands, nothing half is left, and another planner answers the run."""
+    """kill -9 while it plans, and another's in the middle of publishing: readers see the plan that was published,
+    nothing half is left, and a third planner publishes the next version once."""
+    conn = planner.site.conn
+    planner.planning("automatic")
     planner.site.order("1", "P1", 120, at(20))
     published = planner.replan().plan_id
-    for number in range(2, 40):
+    for number in range(2, 12):
         planner.site.order(str(number), f"P{number % 2 + 1}", 100 + number, at(20, number % 4))
-    run_id = request_run(planner.site.conn, PLANNER, kind="replan", time_limit_s=30.0)
-    planner.site.conn.commit()
+    run_id = request_run(conn, TRACKER, kind="replan", automatic=True, time_limit_s=30.0, not_before=NOW)
+    conn.commit()
+    killed(start(), until(lambda: load_progress(conn, run_id), "it plans"))
+    assert standing(planner) == (published, [(1,)])
+    conn.execute("update plan_run set time_limit_s = 0.3")
+    conn.commit()
+    conn.execute("lock table job in share mode")
     process = start()
-    until(lambda: load_progress(planner.site.conn, run_id), "it plans")
+    until(lambda: publishing(conn), "it publishes, up to the jobs")
+    assert standing(planner) == (published, [(1,)])
+    killed(process)
+    conn.rollback()
+    start()
+    until(lambda: state_of(conn, run_id) == "done", "another planner answers")
+    assert standing(planner) == (load_run(conn, run_id).plan_id, [(1,), (2,)])
+    told = planner.rows("select body ->> 'version' from outbox where type = 'mes.plan.published' order by seq")
+    assert told == [("1",), ("2",)]
+
+
+def killed(process, *_):
     os.kill(process.pid, signal.SIGKILL)
     process.wait()
-    planner.site.conn.rollback()
-    assert published_id(planner.site.conn) == published
-    assert planner.rows("select count(*) from plan") == [(1,)]
-    planner.site.conn.execute("update plan_run set time_limit_s = 0.3")
-    planner.site.conn.commit()
-    start()
-    until(lambda: state_of(planner.site.conn, run_id) == "done", "another planner answers")
+
+
+def publishing(conn):
+    """Whether somebody waits to write jobs."""
+    return conn.execute("select 1 from pg_locks where relation = 'job'::regclass and not granted").fetchone()
+
+
+def standing(planner):
+    """The published plan's id, and the versions there are."""
+    return published_id(planner.site.conn), planner.rows("select version from plan order by id")
 
 
 def load_progress(conn, run_id):
