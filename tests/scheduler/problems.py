@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from random import Random
 
+from scheduler.plan import Plan, PlanLot
 from scheduler.problem import (
     Component,
     Crew,
@@ -186,3 +187,95 @@ def _with_under_way(random: Random, made: Problem) -> Problem:
     on = random.choice(first.lines).line
     work = UnderWay(order.code, first.seq, on, at(random.choice((-2, 0, 1))), order.qty, random.randint(0, order.qty))
     return replace(made, under_way=(work,))
+
+
+def changed(random: Random, asked: Problem, plan: Plan) -> Problem:
+    """The question after a plan was published: some of it frozen, some pinned, an order gone, another late."""
+    previous = tuple(replace(lot, pinned=lot.line is not None and random.random() < 0.15) for lot in plan.lots)
+    orders = [replace(each, due_at=each.due_at - 5 * HOUR) for each in asked.orders]
+    if len(orders) > 1 and random.random() < 0.3:
+        orders.remove(random.choice(orders))
+    known = {each.code for each in orders}
+    works = tuple(work for work in asked.under_way if work.order in known)
+    until = at(random.choice((0, 4, 30))) if random.random() < 0.7 else None
+    return replace(asked, orders=tuple(orders), under_way=works, previous=previous, frozen_until=until)
+
+
+# ---- few lots
+
+
+def tiny_problem(random: Random) -> Problem:
+    """A problem of few lots that trying everything can solve: each feature there or not."""
+    spans = [(24 * day, 24 * day + random.choice((4, 9))) for day in range(15)]
+    lines = [line(code, *spans, family_now=random.choice((None, "F0"))) for code in ("L1", "L2")]
+    products = [_tiny_product(random, k) for k in range(2)]
+    orders = [_tiny_order(random, f"MO{k}", products) for k in range(random.randint(1, 3))]
+    made = problem(
+        lines,
+        products,
+        orders,
+        setups=tuple(Setup(None, a, b, random.randint(5, 60)) for a, b in (("F0", "F1"), ("F1", "F0"))),
+        stock=tuple(Stock(f"C{k}", Decimal(random.randint(0, 60))) for k in range(2)),
+        receipts=tuple(Receipt(f"C{k}", Decimal(200), at(random.randint(1, 40)), f"PO{k}") for k in range(2)),
+        crews=(_tiny_crew(random),) if random.random() < 0.4 else (),
+        resources=(random.choice((Resource("M", 1), Resource("M", 1, 0, ((at(3), at(30)),)), Resource("M", 2, 20))),),
+    )
+    return _staged(random, made) if random.random() < 0.4 else made
+
+
+def _tiny_crew(random: Random) -> Crew:
+    """Enough people for either line, not always for both."""
+    size = ((0, random.choice((2, 4))), (random.choice((2, 5, 26)), random.choice((2, 3, 4))))
+    return Crew("K", {"L1": 2, "L2": random.choice((1, 2))}, tuple((at(hours), people) for hours, people in size))
+
+
+def _tiny_product(random: Random, number: int) -> Product:
+    stages = [
+        stage(
+            10,
+            random.choice((1, 3, 7)),
+            " ".join(random.sample(("L1", "L2"), random.randint(1, 2))),
+            yield_rate=Decimal(random.choice(("1", "0.9"))),
+            transfer_minutes=random.choice((0, 20)),
+            min_lot=random.choice((5, 9)),
+            max_lot=random.choice((20, 60)),
+            uninterrupted=random.random() < 0.2,
+            resources=("M",) if random.random() < 0.3 else (),
+        )
+        for _ in range(random.choice((1, 1, 2)))
+    ]
+    if random.random() < 0.2:
+        stages.insert(random.randint(0, 1), Stage(10, external=External(random.choice((30, 700)))))
+    numbered = tuple(replace(each, seq=10 * (k + 1)) for k, each in enumerate(stages))
+    instead = (Substitute("C1", Decimal(2)),) if random.random() < 0.5 else ()
+    taken_at = random.choice((None, numbered[-1].seq))
+    component = Component("C0", Decimal(random.choice(("1", "0.5"))), taken_at, instead)
+    return Product(f"P{number}", numbered, "A", f"F{number}", (component,) if random.random() < 0.4 else ())
+
+
+def _tiny_order(random: Random, code: str, products: list[Product]) -> Order:
+    qty = random.choice((10, 25, 40))
+    return order(
+        code,
+        qty,
+        random.randint(-5, 60),
+        random.choice(products).code,
+        weight=random.choice((1, 3)),
+        earliest_start_at=at(random.randint(0, 9)) if random.random() < 0.3 else None,
+        deliveries=(Delivery(qty // 2, at(random.randint(1, 40))),) if random.random() < 0.3 else (),
+    )
+
+
+def _staged(random: Random, made: Problem) -> Problem:
+    """An order's first pieces are under way or published in the frozen window; what is staged has its components."""
+    chosen = random.choice(made.orders)
+    first = next(each for each in made.products if each.code == chosen.product).stages[0]
+    if not first.lines:
+        return made
+    on, qty = random.choice(first.lines).line, min(chosen.qty, first.max_lot or chosen.qty)
+    supplied = replace(made, stock=tuple(Stock(each.item, Decimal(400)) for each in made.stock))
+    if random.random() < 0.5:
+        was = PlanLot(chosen.code, first.seq, on, at(1), at(2), qty)
+        return replace(supplied, previous=(was,), frozen_until=at(random.choice((2, 6))))
+    begun = at(random.choice((-2, 1)))
+    return replace(supplied, under_way=(UnderWay(chosen.code, first.seq, on, begun, qty, random.randint(0, qty)),))

@@ -16,73 +16,51 @@ from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
 from scheduler.check import check
-from scheduler.plan import write_plan
-from scheduler.problem import Component, Problem, Product, Receipt, Setup, Stock, Substitute, write_problem
+from scheduler.plan import Plan, write_plan
+from scheduler.problem import Component, Problem, Product, Receipt, Stock, Substitute, write_problem
 from scheduler.shop import compile_shop
 from scheduler.solve import Params, Progress, solve
 from tests.scheduler.bruteforce import best_cost
-from tests.scheduler.problems import any_problem, at, line, order, problem, product, stage
+from tests.scheduler.problems import any_problem, at, changed, line, order, problem, product, stage, tiny_problem
 
 ROOT = Path(__file__).parents[2]
 PHASES = (Phase.explicit, Phase.reuse, Phase.generate)  # shrinking a plant takes minutes
 
 
-@settings(deadline=None, max_examples=25, phases=PHASES)
+@settings(deadline=None, max_examples=12, phases=PHASES)
 @given(st.randoms(use_true_random=False))
 def test_every_plan_obeys_every_rule(random: Random) -> None:
-    """Whatever the plant has, the checker finds nothing, and reasons add up to the order's end."""
+    """Whatever a plant has, also once a plan is published, the checker finds nothing and reasons add up."""
     asked = any_problem(random)
-    plan = solve(asked, Params(work=120))
+    plan = solve(asked, Params(work=60))
     assert check(asked, plan) == []
+    _reasons_add_up(asked, plan)
+    after = changed(random, asked, plan)
+    plan = solve(after, Params(work=60))
+    assert check(after, plan) == []
+    _reasons_add_up(after, plan)
+
+
+def _reasons_add_up(asked: Problem, plan: Plan) -> None:
     for row in plan.orders:
         if row.reasons and row.completed_at is not None:
             minutes = sum(reason.minutes for reason in row.reasons if reason.cause != "overdue")
             assert minutes == (row.completed_at - asked.now).total_seconds() / 60
 
 
-def tiny_problem(random: Random) -> Problem:
-    """A problem of few lots that brute force can solve."""
-    spans = [(24 * day, 24 * day + random.choice((4, 9))) for day in range(41)]
-    lines = [line(code, *spans, family_now=random.choice((None, "F0"))) for code in ("L1", "L2")]
-    products = [_tiny_product(random, k) for k in range(2)]
-    orders = [
-        order(
-            f"MO{k}",
-            random.choice((10, 25, 40)),
-            random.randint(-5, 60),
-            random.choice(products).code,
-            weight=random.choice((1, 3)),
-            earliest_start_at=at(random.randint(0, 9)) if random.random() < 0.3 else None,
-        )
-        for k in range(random.randint(1, 3))
-    ]
-    setups = [Setup(None, a, b, random.randint(5, 60)) for a, b in (("F0", "F1"), ("F1", "F0"))]
-    return problem(lines, products, orders, setups=tuple(setups))
-
-
-def _tiny_product(random: Random, number: int) -> Product:
-    stages = tuple(
-        stage(
-            10 * (k + 1),
-            random.choice((1, 3, 7)),
-            " ".join(random.sample(("L1", "L2"), random.randint(1, 2))),
-            yield_rate=Decimal(random.choice(("1", "0.9"))),
-            transfer_minutes=random.choice((0, 20)),
-            min_lot=random.choice((5, 9)),
-            max_lot=random.choice((20, 60)),
-        )
-        for k in range(random.choice((1, 1, 2)))
-    )
-    return Product(f"P{number}", stages, "A", f"F{number}")
-
-
-@settings(deadline=None, max_examples=25, phases=PHASES)
+@settings(deadline=None, max_examples=30, phases=PHASES)
 @given(st.integers(0, 1_000_000))
 def test_small_plans_are_as_good_as_trying_everything(seed: int) -> None:
-    """No sequence of a tiny plant costs less than the planner's."""
+    """Whatever a tiny plant has, no sequence, no wait for a component and no line costs less than the planner's."""
     asked = tiny_problem(Random(seed))
-    if len(compile_shop(asked).lots) <= 4:
-        assert solve(asked, Params(work=3000)).objective.total == pytest.approx(best_cost(asked))
+    if len(compile_shop(asked).lots) > 3:
+        return
+    plan, best = solve(asked, Params(work=3000)), best_cost(asked)
+    assert check(asked, plan) == []
+    if any(lot.substitutes for lot in plan.lots):
+        assert plan.objective.total <= best + 1e-6  # brute force makes no lot from two items
+    else:
+        assert plan.objective.total == pytest.approx(best)
 
 
 def fingerprint(data: bytes) -> str:
@@ -96,7 +74,7 @@ def test_the_same_question_has_the_same_answer_everywhere(tmp_path: Path) -> Non
     asked.write_bytes(write_problem(any_problem(Random(7))))
     program = (
         "import sys; from pathlib import Path; from scheduler.problem import read_problem;"
-        "from scheduler.solve import Params, solve; from scheduler.plan import write_plan;"
+        "from scheduler.solve import Params, solve; from scheduler.plan import Plan, write_plan;"
         "problem = read_problem(Path(sys.argv[1]).read_bytes());"
         "plan = solve(problem, Params(work=60_000, seed=3, workers=int(sys.argv[2])));"
         "sys.stdout.buffer.write(write_plan(plan))"
