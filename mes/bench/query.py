@@ -43,13 +43,13 @@ def run(settings: Settings, *, days: int = 90, seed: int = 1) -> Result:
     began = mono()
     result = Result("query", 0.0, seed)
     with scratch_database(settings.database_url) as url, psycopg.connect(url, options="-c timezone=UTC") as conn:
-        plant = _plant()
-        _furnish(conn, plant)
+        made = plant()
+        furnish(conn, made)
         some = max(days // 10, 1)
-        _fill(conn, NOW - timedelta(days=some), NOW)
-        few = _ask(conn, plant, some)
-        _fill(conn, NOW - timedelta(days=days), NOW - timedelta(days=some))
-        many = _ask(conn, plant, some)
+        fill(conn, NOW - timedelta(days=some), NOW)
+        few = _ask(conn, made, some)
+        fill(conn, NOW - timedelta(days=days), NOW - timedelta(days=some))
+        many = _ask(conn, made, some)
         result.notes.append(f"{days} days, {LINES * MACHINES_A_LINE} machines: {_rows(conn)}")
     # The fastest of each: what other work on the machine adds to single answers is no growth.
     growth = {name: min(times_s) / min(few[name]) for name, times_s in many.items() if name != PARETO}
@@ -62,7 +62,7 @@ def run(settings: Settings, *, days: int = 90, seed: int = 1) -> Result:
     return result
 
 
-def _plant() -> Plant:
+def plant() -> Plant:
     """Ten lines of five machines, two shifts, three signals a machine."""
     name = {"zh": "", "en": ""}
     lines = [f"L{n:02d}" for n in range(LINES)]
@@ -97,7 +97,8 @@ def _plant() -> Plant:
     )
 
 
-def _furnish(conn: psycopg.Connection[Any], plant: Plant) -> None:
+def furnish(conn: psycopg.Connection[Any], plant: Plant) -> None:
+    """Put the plant into an empty database, in force long before `NOW`, and the tables `fill` works by."""
     at = NOW - timedelta(days=400)
     insert_version(
         conn, in_force_from=at, applied_at=at, applied_by="bench", sha256="bench", document=document_of(plant)
@@ -116,7 +117,7 @@ PARETO, LATELY = "plant_30d_pareto_ms", "plant_lately_pareto_ms"
 TABLES = ("signal_sample", "minute_count", "state_span", "stop", "time_ledger", "shift_count")
 
 
-def _fill(conn: psycopg.Connection[Any], from_at: datetime, to_at: datetime) -> None:
+def fill(conn: psycopg.Connection[Any], from_at: datetime, to_at: datetime) -> None:
     """A stretch of history, a day at a time, as `history.sql` makes it."""
     history = HISTORY.read_bytes()
     at = from_at

@@ -89,13 +89,17 @@ def live(*, seconds: Seconds = 30.0, as_json: AsJson = False) -> None:
     """200 screens on the running product: what they cost the api, how late they are told, from machine to pixel."""
     import asyncio
 
-    from mes.bench.live import Plant, watched
+    from mes.bench.live import Plant, seen, told
+    from mes.bench.walls import changing_wall
 
-    def measured(stack: Stack) -> Result:
-        plant = Plant(stack.database_url, stack.http_url, stack.door("machines"), stack.pid_of("serve"))
-        return asyncio.run(watched(plant, seconds=seconds))
+    def measured(settings: Settings) -> Result:
+        with changing_wall(settings) as wall:
+            result = asyncio.run(told(wall, seconds=seconds))
+        return _on_a_demo(
+            settings, "", lambda stack: asyncio.run(seen(result, Plant(stack.http_url, stack.door("machines"))))
+        )
 
-    _measure(lambda settings: _on_a_demo(settings, "", measured), as_json=as_json)
+    _measure(measured, as_json=as_json)
 
 
 def _on_a_demo(settings: Settings, planning: Literal["", "automatic"], measured: Callable[[Stack], Result]) -> Result:
