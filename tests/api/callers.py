@@ -23,7 +23,7 @@ time_zone = "Asia/Shanghai"
 [[shift]]
 code = "D"
 starts_at = "00:00"
-ends_at = "23:59"
+ends_at = "00:00"
 days = ["mon", "tue", "wed", "thu", "fri", "sat", "sun"]
 
 [[line]]
