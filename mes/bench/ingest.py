@@ -33,11 +33,12 @@ from collectors.source import Delivery, Heard
 from mes.actions.plant import apply
 from mes.actions.record import Deed
 from mes.bench import node_red
+from mes.bench.peer import installed
 from mes.bench.result import Measure, Result, cpu_s, of_times, rss_mb
 from mes.clock import mono, wall
 from mes.domain.plant import Plant
 from mes.domain.sample import sample_hash
-from mes.errors import SetupError
+from mes.errors import InputError, SetupError
 from mes.formats.plant_file import document_of, plant_from, read_plant
 from mes.settings import Settings
 from mes.store import migrate
@@ -49,6 +50,9 @@ TAGS = 200
 SIGNAL_TAGS = 2
 RATE = 25_000
 LATENCY_RATE = 5_000
+ROWS_PER_S_MIN, CPU_US_PER_ROW_MAX, STORED_P99_MS_MAX = 20_000, 12.0, 300.0
+WRITER_VS_RAW_MAX, NODE_RED_VS_OURS_MIN = 1.5, 2.5
+"""What must be true of the collector (docs/promises.md); CPU compared in the same run."""
 STAGE_ROWS = 100_000
 STAGE_BATCH = 2_000
 STEADY_S = 10.0
@@ -59,15 +63,34 @@ DRAIN_S_MAX = 60.0
 def run(settings: Settings, *, seconds: float = 20.0, seed: int = 1, peers: Collection[str] = ()) -> Result:
     """Measure. Raises SetupError when the servers are not fit for it, or a peer cannot run here."""
     result = Result("ingest", seconds, seed)
+    if unknown := set(peers) - {"node-red"}:
+        raise InputError(f"There is no peer {', '.join(sorted(unknown))}", remedy="Say --peer node-red.")
+    if "node-red" in peers:
+        installed("node-red", settings.cache)  # before minutes are spent on measuring
     with scratch_database(settings.database_url) as url, TemporaryDirectory(prefix="takt-bench-") as home:
         result.versions = _versions(url)
         _writer_stage(url, result)
         _end_to_end(settings, url, Path(home), seconds, result)
         if "node-red" in peers:
             _beside_node_red(settings, url, seconds, result)
+    _judge(result)
     if not peers:
         result.notes.append("node-red is measured with --peer node-red")
     return result
+
+
+def _judge(result: Result) -> None:
+    """Each bar and whether it was met."""
+    measures, ratios = result.measures, result.ratios
+    result.judge("rows_per_s", measures["rows_per_s"].value, at_least=ROWS_PER_S_MIN)
+    result.judge("cpu_us_per_row", measures["cpu_us_per_row"].value, at_most=CPU_US_PER_ROW_MAX)
+    result.judge("writer_vs_raw_copy_cpu", round(ratios["writer_vs_raw_copy_cpu"], 2), at_most=WRITER_VS_RAW_MAX)
+    result.judge("lost", measures["lost"].value, at_most=0)
+    result.judge("duplicated", measures["duplicated"].value, at_most=0)
+    if (p99 := measures["stored_ms"].p99) is not None:
+        result.judge("stored_ms p99", p99, at_most=STORED_P99_MS_MAX)
+    if (ratio := ratios.get("node_red_vs_ours_cpu")) is not None:
+        result.judge("node_red_vs_ours_cpu", round(ratio, 2), at_least=NODE_RED_VS_OURS_MIN)
 
 
 def _beside_node_red(settings: Settings, url: str, seconds: float, result: Result) -> None:

@@ -3,14 +3,13 @@
     measured(settings, url, offer, seconds=10)      url: the scratch database
 
 It acknowledges on receipt and finds no doubles: it promises less than our collector does, for the sake of comparison.
-Needs Node.js; npm fetches Node-RED once, into the cache. Only from a checkout (`tests/peers/node-red`).
+Needs Node.js; npm fetches Node-RED once, into the cache (`mes.bench.peer`).
 """
 
 from __future__ import annotations
 
 import json
 import os
-import shutil
 import socket
 import subprocess
 import time
@@ -22,12 +21,12 @@ from urllib.parse import urlsplit
 
 import psycopg
 
+from mes.bench.peer import installed
 from mes.bench.result import cpu_s
 from mes.clock import mono
 from mes.errors import SetupError
 from mes.settings import Settings
 
-PEER = Path(__file__).parents[2] / "tests" / "peers" / "node-red"
 READY_S_MAX = 120.0
 DRAIN_S_MAX = 60.0
 WARM_S = 2.0
@@ -39,7 +38,7 @@ Offer = Callable[[float], dict[str, Any]]
 
 def measured(settings: Settings, url: str, offer: Offer, *, seconds: float) -> dict[str, Any]:
     """Rows stored and the CPU of Node-RED's process a row. Raises SetupError when it cannot run here."""
-    folder = _installed(settings.cache / "peers" / "node-red")
+    folder = installed("node-red", settings.cache)
     with psycopg.connect(url, autocommit=True) as conn:
         conn.execute(TABLE)
         conn.execute(INDEX)
@@ -58,23 +57,7 @@ def measured(settings: Settings, url: str, offer: Offer, *, seconds: float) -> d
     }
 
 
-def _installed(folder: Path) -> Path:
-    if not PEER.exists():
-        raise SetupError("Node-RED is measured from a checkout only", remedy="Run this in one, with Node.js.")
-    folder.mkdir(parents=True, exist_ok=True)
-    for file in PEER.iterdir():
-        shutil.copy(file, folder)
-    done = folder / "installed"
-    if not done.exists():
-        if shutil.which("npm") is None:
-            raise SetupError("npm is not here", remedy="Install Node.js 20 or newer.")
-        argv = ["npm", "install", "--no-audit", "--no-fund", "--ignore-scripts"]
-        subprocess.run(argv, cwd=folder, check=True, capture_output=True, timeout=900)
-        done.touch()
-    return folder
-
-
-def _flow(mqtt_url: str) -> list[dict[str, Any]]:
+def _flow(folder: Path, mqtt_url: str) -> list[dict[str, Any]]:
     parts = urlsplit(mqtt_url)
     broker = {"id": "broker", "type": "mqtt-broker", "broker": parts.hostname, "port": str(parts.port or 1883)}
     settings = {"clientid": "node-red-bench", "protocolVersion": "4", "keepalive": "60", "cleansession": True}
@@ -84,7 +67,7 @@ def _flow(mqtt_url: str) -> list[dict[str, Any]]:
         {"id": "tab", "type": "tab", "label": "bench"},
         {**broker, **settings},
         {**heard, "broker": "broker", "wires": [["store"]]},
-        {**store, "func": (PEER / "collect.js").read_text(), "initialize": (PEER / "start.js").read_text()},
+        {**store, "func": (folder / "collect.js").read_text(), "initialize": (folder / "start.js").read_text()},
     ]
 
 
@@ -93,7 +76,7 @@ def _running(folder: Path, settings: Settings, url: str) -> Iterator[int]:
     """A Node-RED with the flow; its pid."""
     home = settings.home / "node-red"
     home.mkdir(parents=True)
-    (home / "flows.json").write_text(json.dumps(_flow(settings.mqtt_url)))
+    (home / "flows.json").write_text(json.dumps(_flow(folder, settings.mqtt_url)))
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
     variables = {**os.environ, "DATABASE_URL": url, "HTTP_PORT": str(port), "NODE_PATH": str(folder / "node_modules")}

@@ -40,6 +40,13 @@ class Result:
     notes: list[str] = field(default_factory=list)
     versions: dict[str, str] = field(default_factory=dict)
 
+    def judge(self, name: str, figure: float, *, at_most: float | None = None, at_least: float | None = None) -> None:
+        """Note a bar and whether it was met."""
+        bounds = [(bound, sign) for bound, sign in ((at_most, "<="), (at_least, ">=")) if bound is not None]
+        for bound, sign in bounds:
+            met = figure <= bound if sign == "<=" else figure >= bound
+            self.notes.append(f"bar: {name} {figure:g} {sign} {bound:g} {'met' if met else 'MISSED'}")
+
     def as_json(self) -> dict[str, Any]:
         """The contract's form."""
         return {
