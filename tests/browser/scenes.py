@@ -77,7 +77,9 @@ def wall(lines: int = 5, seed: int = 3) -> WallImage:
         lines=codes,
         tiles=tiles,
         calls={
-            "1": CallImage("L03", "maintenance", NOW_MS - 9 * MINUTE_MS, 1, station="L03-S1"),
+            "1": CallImage(
+                "L03", "maintenance", NOW_MS - 9 * MINUTE_MS, 1, station="L03-S1", escalated_at=NOW_MS - 4 * MINUTE_MS
+            ),
             "2": CallImage("L02", "quality", NOW_MS - 3 * MINUTE_MS, 0, taken_at=NOW_MS - MINUTE_MS, taken_by="zhao"),
         },
         lacks={

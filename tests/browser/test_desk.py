@@ -192,3 +192,18 @@ def test_a_call_keeps_when_it_was_taken_escalated_and_resolved(look: Look) -> No
     expect(row).to_contain_text("zhao")
     expect(row.locator("td")).to_have_count(6)
     expect(row.locator("td").nth(4)).to_contain_text("· 1")
+
+
+def test_a_stop_of_a_line_is_changed_where_it_began(look: Look) -> None:
+    """A line's standstill opens, and leads to the stop of the machine at its root, ready to be changed."""
+    page = look("/lines/L01", "en", size=(1440, 900))
+    page.locator(".pareto button", has_text="No reason").click()
+    page.locator(".pareto a", has_text="Change").first.click()
+    expect(page.locator("[role=dialog]")).to_contain_text("L01-M2: stop")
+
+
+def test_an_open_call_says_when_it_climbed_and_who_comes(look: Look) -> None:
+    """On the wall's foot and on the phone: since when, escalated when, taken by whom and when."""
+    page = look("/wall", "en", size=(1920, 1080))
+    expect(page.locator(".foot")).to_contain_text("zhao is on it 14:11")
+    expect(page.locator(".foot")).to_contain_text("escalated, level 1 14:08")

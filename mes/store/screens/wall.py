@@ -61,6 +61,7 @@ class CallImage:
     note: str | None = None
     taken_at: int | None = None
     taken_by: str | None = None
+    escalated_at: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -311,6 +312,7 @@ class _CallRow:
     level: int
     taken_at: datetime | None
     taken_by: str | None
+    escalated_at: datetime | None
 
 
 def show_calls(conn: Connection, lines: Sequence[str]) -> dict[str, CallImage]:
@@ -318,7 +320,7 @@ def show_calls(conn: Connection, lines: Sequence[str]) -> dict[str, CallImage]:
     with conn.cursor(row_factory=class_row(_CallRow)) as cur:
         rows = cur.execute(
             """
-            select id, line, station, kind, note, raised_at, level, taken_at, taken_by from andon_call
+            select id, line, station, kind, note, raised_at, level, taken_at, taken_by, escalated_at from andon_call
             where resolved_at is null and line = any(%(lines)s) order by raised_at, id
             """,
             {"lines": list(lines)},
@@ -333,6 +335,7 @@ def show_calls(conn: Connection, lines: Sequence[str]) -> dict[str, CallImage]:
             note=row.note or None,
             taken_at=ms_or_none(row.taken_at),
             taken_by=row.taken_by,
+            escalated_at=ms_or_none(row.escalated_at),
         )
         for row in rows
     }

@@ -47,6 +47,7 @@ export interface CallImage {
   note?: string;
   taken_at?: number;
   taken_by?: string;
+  escalated_at?: number;
 }
 
 export interface CallOffImage {
