@@ -9,6 +9,7 @@ from mes.domain.calendar import Calendar
 from mes.domain.kpi import Elements, ratio, total
 from mes.formats.plant_file import read_plant
 from mes.store.kpis import load_shifts, order_elements, stop_pareto, window_elements
+from mes.store.screens.api_kpis import RootRow, why_kpi
 from mes.tracker.replay import verify
 from tests.tracker.scene import Scene, at, plant_text
 
@@ -58,6 +59,8 @@ def test_a_failure_upstream_is_downtime_of_the_line(scene: Scene) -> None:
     assert (ratio("mtbf", line).value, ratio("mttr", line).value) == (1190 / 60, 610 / 60)
     assert standstills(scene) == [("starved", "upstream", "M1", "fault", False)]
     assert [one[:2] for one in stop_pareto(scene.conn, ["L1"], at(1), at(3600))] == [("", "fault")]
+    because = why_kpi(scene.conn, "mtbf", ["L1"], MONDAY, MONDAY)
+    assert (because.why.result.value, because.roots) == (1190 / 60, [RootRow("L1", "M1", "fault", 1, 1, 610.0)])
 
 
 def test_want_of_a_component_upstream_stays_waiting(scene: Scene) -> None:

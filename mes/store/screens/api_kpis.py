@@ -70,11 +70,28 @@ class ElementsRow:
 
 
 @dataclass(frozen=True, slots=True)
+class RootRow:
+    """What a line's standstills came from: the machine at their root and what it stood in; micro stops left out.
+
+    `failures`: how many of them are failures of the line.
+    """
+
+    line: str
+    root_machine: str
+    root_state: str
+    stops: int
+    failures: int
+    loss_s: float
+
+
+@dataclass(frozen=True, slots=True)
 class KpiWhy:
-    """Where a KPI comes from: formula and figures, and the rows of the ledger that were added up."""
+    """Where a KPI comes from: formula and figures, the rows of the ledger that were added up, and what lines stood
+    for."""
 
     why: Why
     rows: list[ElementsRow]
+    roots: list[RootRow]
 
 
 def list_shift_kpis(
@@ -106,7 +123,24 @@ def _line(from_at: datetime | None, day: date | None, shift: str, elements: Elem
 def why_kpi(conn: Connection, name: str, scopes: Sequence[str], from_day: date, to_day: date) -> KpiWhy:
     """Why a KPI of scopes is what it is over shift-days. Raises KeyError for a name that is none."""
     rows: list[ShiftElements] = load_shifts(conn, scopes, from_day, to_day)
-    return KpiWhy(why(name, total(row.elements for row in rows)), [ElementsRow(*row) for row in rows])
+    roots = _roots(conn, scopes, from_day, to_day)
+    return KpiWhy(why(name, total(row.elements for row in rows)), [ElementsRow(*row) for row in rows], roots)
+
+
+def _roots(conn: Connection, scopes: Sequence[str], from_day: date, to_day: date) -> list[RootRow]:
+    with conn.cursor(row_factory=class_row(RootRow)) as cur:
+        return cur.execute(
+            """
+            select line, root_machine, root_state, count(*)::int as stops,
+                   (count(*) filter (where root_state = 'fault' and not again))::int as failures,
+                   (coalesce(sum(loss_us), 0) / 1e6)::float8 as loss_s
+            from stop
+            where scope = line and line = any(%(scopes)s) and shift_day between %(from_day)s and %(to_day)s
+              and not micro
+            group by 1, 2, 3 order by 6 desc, 1, 2, 3
+            """,
+            {"scopes": list(scopes), "from_day": from_day, "to_day": to_day},
+        ).fetchall()
 
 
 # --- windows, orders, products, teams, areas

@@ -561,6 +561,7 @@ export interface KpiLine {
 export interface KpiWhy {
   why: Why;
   rows: Array<ElementsRow>;
+  roots: Array<RootRow>;
 }
 
 export interface LaborLine {
@@ -1186,6 +1187,15 @@ export interface Restated {
 export interface Revision {
   revision: string;
   status: string;
+}
+
+export interface RootRow {
+  line: string;
+  root_machine: string;
+  root_state: string;
+  stops: number;
+  failures: number;
+  loss_s: number;
 }
 
 export interface RunDocument {
