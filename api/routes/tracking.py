@@ -23,6 +23,7 @@ from mes.store.screens.api_tracking import ReportLine, SpanLine, StopLine
 router = APIRouter(prefix="/api/v1", route_class=Door, tags=["tracking"])
 KPI_DAYS_MAX = 400
 KPI_HOURS_DAYS_MAX = 31
+ShiftFilter = Annotated[str | None, Query(description="only of this shift of each day")]
 LineFilter = Annotated[str | None, Query(description="only of this line")]
 From = Annotated[Instant, Query(alias="from", description="ending after")]
 To = Annotated[Instant, Query(alias="to", description="starting before")]
@@ -135,15 +136,16 @@ def list_kpis(
     *,
     from_: Annotated[Instant | date, Query(alias="from", description="instant (by hour) or first shift-day")],
     to: Annotated[Instant | date, Query(description="instant (by hour), or last shift-day, which is included")],
-    by: Annotated[Literal["hour", "shift", "day"], Query()] = "day",
+    by: Annotated[Literal["hour", "shift", "day", "all"], Query(description="all: the stretch as one")] = "day",
+    shift: ShiftFilter = None,
 ) -> list[KpiLine]:
-    """KPIs by hour, shift or day, with the elements they are made of. What is undefined says why."""
+    """KPIs by hour, shift or day, or of the days as one, with the elements they are made of. Undefined says why."""
     calendar = Calendar(call.plant())
     if by == "hour":
         begin, end = stretch_of(from_, to)
         return api_kpis.list_hour_kpis(call.conn, calendar, scope.codes(call), begin, end)
     first, last = days_of(calendar, from_, to)
-    return api_kpis.list_shift_kpis(call.conn, scope.codes(call), first, last, by=by)
+    return api_kpis.list_shift_kpis(call.conn, scope.codes(call), first, last, by=by, shift=shift)
 
 
 @router.get("/why/kpi/{name}", **needs("tracking:read"))
@@ -154,12 +156,13 @@ def get_why_kpi(
     *,
     from_: Annotated[Instant | date, Query(alias="from", description="first shift-day")],
     to: Annotated[Instant | date, Query(description="last shift-day, included")],
+    shift: ShiftFilter = None,
 ) -> KpiWhy:
     """Why a KPI is what it is: formula, figures, and the rows that were added up."""
     if name not in KPIS:
         raise NotFoundError(f"There is no KPI {name}")
     first, last = days_of(Calendar(call.plant()), from_, to)
-    return api_kpis.why_kpi(call.conn, name, scope.codes(call), first, last)
+    return api_kpis.why_kpi(call.conn, name, scope.codes(call), first, last, shift=shift)
 
 
 def stretch_of(from_: date, to: date) -> tuple[datetime, datetime]:

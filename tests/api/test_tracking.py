@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import httpx
 import psycopg
 import pytest
@@ -112,6 +114,34 @@ def test_a_kpi_can_be_opened(booked: httpx.Client) -> None:
     assert [(row["scope"], row["shift_day"]) for row in found["rows"]] == [("L01", "2026-01-05"), ("L01", "2026-01-06")]
     days = {"from": "2026-01-05", "to": "2026-01-05"}
     assert booked.get("/why/kpi/luck", params=days).status_code == 404
+
+
+@pytest.mark.parametrize("scope", [{"line": "L01"}, {"machine": "L02-S1"}, {}], ids=str)
+@pytest.mark.parametrize("shift", [{}, {"shift": "D"}], ids=["all", "one"])
+def test_every_level_is_the_sum_of_its_rows(
+    site: Site, booked: httpx.Client, scope: dict[str, str], shift: dict[str, str]
+) -> None:
+    """Of a machine, a line or the site: shifts, days, the whole stretch, its file and the rows of why are one sum."""
+    with psycopg.connect(site.database_url) as conn:
+        conn.execute(
+            """
+            insert into time_ledger
+            select machine, shift_day, 'N', line, 7, 1, 2, 1, 1, 1, 1, 3, 5, 2, 1, 1, 6, 1, 1, 0 from time_ledger
+            """
+        )
+    asked = {"from": "2026-01-05", "to": "2026-01-06"} | scope | shift
+
+    def added(rows: list[dict[str, Any]]) -> dict[str, int]:
+        return {name: sum(row["elements"][name] for row in rows) for name in rows[0]["elements"]}
+
+    by = {name: booked.get("/kpis", params=asked | {"by": name}).json() for name in ("shift", "day", "all")}
+    why = booked.get("/why/kpi/oee", params=asked).json()
+    (whole,) = by["all"]
+    assert added(by["shift"]) == added(by["day"]) == added(why["rows"]) == whole["elements"]
+    assert why["why"]["result"] == whole["kpis"]["oee"]
+    assert (len({row["shift"] for row in why["rows"]}) == 1) == bool(shift)
+    filed = booked.get("/kpis", params=asked | {"by": "all", "format": "csv"})
+    assert str(whole["elements"]["good"]) in filed.text
 
 
 def test_kpis_by_the_hour(site: Site, booked: httpx.Client) -> None:

@@ -20,7 +20,7 @@ HOUR = timedelta(hours=1)
 
 @dataclass(frozen=True, slots=True)
 class KpiLine:
-    """KPIs of a clock hour (`from_at`), a shift, or a shift-day (`shift` empty), with the elements they are made of."""
+    """KPIs of a clock hour (`from_at`), a shift, a shift-day (`shift` empty) or of several (neither), with elements."""
 
     from_at: datetime | None
     shift_day: date | None
@@ -95,11 +95,20 @@ class KpiWhy:
 
 
 def list_shift_kpis(
-    conn: Connection, scopes: Sequence[str], from_day: date, to_day: date, *, by: Literal["shift", "day"]
+    conn: Connection,
+    scopes: Sequence[str],
+    from_day: date,
+    to_day: date,
+    *,
+    by: Literal["shift", "day", "all"],
+    shift: str | None = None,
 ) -> list[KpiLine]:
-    """KPIs of scopes together, shift-days `from_day` to `to_day` included."""
+    """KPIs of scopes together, shift-days `from_day` to `to_day` included; of one `shift` of each day, or of all."""
     found: dict[tuple[date, str], list[Elements]] = defaultdict(list)
-    for row in load_shifts(conn, scopes, from_day, to_day):
+    rows = _of_shift(load_shifts(conn, scopes, from_day, to_day), shift)
+    if by == "all":
+        return [_line(None, None, "", total(row.elements for row in rows))] if rows else []
+    for row in rows:
         found[row.shift_day, row.shift if by == "shift" else ""].append(row.elements)
     return [_line(None, day, shift, total(parts)) for (day, shift), parts in sorted(found.items())]
 
@@ -116,13 +125,19 @@ def list_hour_kpis(
     return [_line(start, None, "", total(elements)) for start, elements in hours if total(elements).calendar_us]
 
 
+def _of_shift(rows: Sequence[ShiftElements], shift: str | None) -> list[ShiftElements]:
+    return [row for row in rows if shift is None or row.shift == shift]
+
+
 def _line(from_at: datetime | None, day: date | None, shift: str, elements: Elements) -> KpiLine:
     return KpiLine(from_at, day, shift, elements, ratios(elements))
 
 
-def why_kpi(conn: Connection, name: str, scopes: Sequence[str], from_day: date, to_day: date) -> KpiWhy:
+def why_kpi(
+    conn: Connection, name: str, scopes: Sequence[str], from_day: date, to_day: date, *, shift: str | None = None
+) -> KpiWhy:
     """Why a KPI of scopes is what it is over shift-days. Raises KeyError for a name that is none."""
-    rows: list[ShiftElements] = load_shifts(conn, scopes, from_day, to_day)
+    rows = _of_shift(load_shifts(conn, scopes, from_day, to_day), shift)
     roots = _roots(conn, scopes, from_day, to_day)
     return KpiWhy(why(name, total(row.elements for row in rows)), [ElementsRow(*row) for row in rows], roots)
 
