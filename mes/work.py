@@ -32,7 +32,7 @@ from mes.store.exchange import drop_reads, end_feed, number_outbox
 from mes.store.house import load_clock, release_lease, take_lease
 from mes.store.plan import drop_plans
 from mes.store.pool import AWAY, Connection, Pool, open_pool, transaction
-from mes.store.retention import drop_samples
+from mes.store.retention import compress_next, drop_samples
 from mes.store.sign_in import drop_failures
 
 DUTY = "sequencer"
@@ -43,6 +43,9 @@ FORGET_EVERY_S = 3600.0
 AWAY_S = 1.0
 SIGNALS_KEPT_DAYS = 90
 VALUES_KEPT_DAYS = 7
+COMPRESS_EVERY_S = 60.0
+SIGNALS_COMPRESSED_AFTER_DAYS = 7
+VALUES_COMPRESSED_AFTER_DAYS = 1
 ANSWERS_KEPT_HOURS = 48
 FAILURES_KEPT_HOURS = 24
 EVENTS_KEPT_DAYS = 90
@@ -90,6 +93,7 @@ class Worker:
             _Step("number events", self._number, HEAR_S, "exchange"),
             _Step("dispatch jobs", self._dispatch, DISPATCH_EVERY_S, "plant"),
             _Step("forget", self._forget, FORGET_EVERY_S),
+            _Step("compress samples", self._compress, COMPRESS_EVERY_S),
         ]
 
     def run(self, stopping: threading.Event) -> None:
@@ -160,6 +164,16 @@ class Worker:
         )
         if dropped or answers or events or plans:
             log.info("forgot", chunks=dropped, answers=answers, events=events, plans=plans)
+
+    def _compress(self, conn: Connection) -> None:
+        """Where the database's edition has it: a chunk at a time, once late samples have become rare."""
+        now = load_clock(conn).now()
+        for table, days in (
+            ("value_sample", VALUES_COMPRESSED_AFTER_DAYS),
+            ("signal_sample", SIGNALS_COMPRESSED_AFTER_DAYS),
+        ):
+            if chunk := compress_next(conn, table, now - timedelta(days=days)):
+                log.info("compressed", chunk=chunk)
 
     def _let_go(self) -> None:
         if self._holds:
