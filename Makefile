@@ -34,8 +34,8 @@ check-web:
 docs: setup ## write docs/reference from the code; make check says when it is not current
 	@$(BIN)/python deploy/reference.py
 
-peers: setup ## the foreign programs Takt is compared and tested with
-	@exec $(PYTEST) -m peers $(ARGS)
+peers: setup ## node-opcua, sparkplug-client and mosquitto, each through restart, kill -9, cut, black hole, half-open
+	@exec $(PYTEST) -n 2 --dist loadfile tests/collectors/test_peer_*.py $(ARGS)
 
 chaos: setup ## long runs with faults
 	@exec $(PYTEST) -m chaos $(ARGS)

@@ -52,6 +52,12 @@ class Broker:
             self._process.kill()
             self._process.wait(10)
 
+    def stop(self) -> None:
+        """As whoever restarts it does: it saves what it keeps."""
+        if self._process is not None:
+            self._process.terminate()
+            self._process.wait(10)
+
     @property
     def url(self) -> str:
         return f"mqtt://127.0.0.1:{self.port}"
