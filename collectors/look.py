@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,6 +18,7 @@ from collectors.source import (
     Assignment,
     GapNote,
     Heard,
+    Source,
     SourceLostError,
     Thank,
     Unreadable,
@@ -89,16 +90,24 @@ def listen_to(assignment: Assignment, settings: Settings, *, seconds: float) -> 
 async def _listen(assignment: Assignment, settings: Settings, ear: Ear, seconds: float) -> None:
     from collectors.protocols import new_source
 
-    source = new_source(assignment, ear, settings)
+    async with running(new_source(assignment, ear, settings)) as task:
+        until = mono() + seconds
+        while mono() < until and not task.done() and len(ear.heard) < len(assignment.tags):
+            await asyncio.wait({task}, timeout=0.1)
+        if task.done() and isinstance(error := task.exception(), SourceLostError):
+            raise UnavailableError(f"{assignment.source.code} cannot be heard ({error.why}): {error.detail}")
+
+
+@asynccontextmanager
+async def running(source: Source) -> AsyncIterator[asyncio.Task[None]]:
+    """A source that runs as it does in the collector; stopped and closed at the end, however that comes."""
     task = asyncio.create_task(source.run())
-    until = mono() + seconds
-    while mono() < until and not task.done() and len(ear.heard) < len(assignment.tags):
-        await asyncio.wait({task}, timeout=0.1)
-    if task.done() and isinstance(error := task.exception(), SourceLostError):
-        raise UnavailableError(f"{assignment.source.code} cannot be heard ({error.why}): {error.detail}")
-    task.cancel()
-    await asyncio.gather(task, return_exceptions=True)
-    await source.close()
+    try:
+        yield task
+    finally:
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+        await source.close()
 
 
 def browse(
