@@ -63,13 +63,22 @@ def _lots(rnd: random.Random, codes: tuple[str, ...], days: int) -> dict[str, Lo
     return lots
 
 
+def _fix(kind: str, saved: int, target: str, late: int, **instants: str) -> WhyImage:
+    """A fix as a plan keeps it."""
+    tried = {"kind": kind, "target": target, "minutes": "120", "tardy_minutes": str(late), "short_qty": "0"}
+    return WhyImage(kind, saved, {**tried, "on_time_orders": "3" if not late else "0", "total": "-9000", **instants})
+
+
 def _plan(ident: str, lots: dict[str, LotImage], late: dict[str, int], lacks: tuple[PlanLackImage, ...]) -> PlanImage:
     causes = (
         WhyImage("material", 1310, {"component": "C-COMP-35", "receipt": "PO-88"}),
         WhyImage("line_busy", 190, {"order": "MO26-1105"}),
         WhyImage("setup", 25, {"from": "AC26", "to": "AC35"}),
     )
-    fixes = (WhyImage("receipt_earlier", 1200, {"receipt": "PO-88"}), WhyImage("overtime", 240, {"line": "L01"}))
+    fixes = (
+        _fix("receipt_earlier", 1310, "PO-88", 0, from_at="2026-01-07T08:00:00Z", to_at="2026-01-06T02:00:00Z"),
+        _fix("overtime", 240, "L01", 1070, from_at="2026-01-05T12:00:00Z", to_at="2026-01-05T14:00:00Z"),
+    )
     ends = {
         order: max(lot.end for lot in lots.values() if lot.order == order) for order in {x.order for x in lots.values()}
     }
