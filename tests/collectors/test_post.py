@@ -45,6 +45,35 @@ def test_a_loss_is_said_once_and_once_that_it_is_back(post: Post) -> None:
     assert [line["event"] for line in said] == ["source connected", "source lost", "source back"]
 
 
+def test_an_outage_of_an_hour_is_two_lines_and_one_gap(post: Post, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Tried every 15 s with ever other words, looked at every second: said lost once, back once, and one gap."""
+    second = [1000.0]
+    monkeypatch.setattr("collectors.post.mono", lambda: second[0])
+    post.connected(kept_all=False)
+    with capture_logs() as said:
+        for n in range(3600):
+            second[0] += 1
+            if n % 15 == 0:
+                post.lost(SourceLostError("network" if n % 2 else "session", f"no answer to try {n}"))
+            post.tick()
+        post.connected(kept_all=False)
+        post.tick()
+    assert [line["event"] for line in said] == ["source lost", "source back"]
+    notes = [note for delivery in post._inbox.take(timeout_s=0) for note in delivery.gaps]
+    assert [(note.from_at is not None, note.to_at is not None) for note in notes] == [(True, False), (False, True)]
+
+
+def test_a_source_that_flaps_is_said_in_turns(post: Post) -> None:
+    """Each loss has its return, in order, however fast they follow each other."""
+    post.connected(kept_all=True)
+    with capture_logs() as said:
+        for _ in range(5):
+            post.lost(SourceLostError("network", "cut"))
+            post.lost(SourceLostError("network", "refused"))
+            post.connected(kept_all=True)
+    assert [line["event"] for line in said] == ["source lost", "source back"] * 5
+
+
 def test_a_refusal_is_another_word_than_a_loss(post: Post) -> None:
     """Who can mend it is said: a password needs a person, a network mends itself."""
     with capture_logs() as said:

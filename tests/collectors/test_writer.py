@@ -9,10 +9,11 @@ from typing import Any
 import paho.mqtt.client as paho
 import psycopg
 import pytest
+from structlog.testing import capture_logs
 
 from collectors.batch import Part
 from collectors.blobs import blobs_of, part_of, taken_apart
-from collectors.depot import AwayError, BadRowsError, Depot, FencedError
+from collectors.depot import AwayError, BadRowsError, Depot, Door, FencedError
 from collectors.source import GapNote
 from mes.store.plant import number_tags
 from mes.store.sample import Rows, SetAside, instant, row
@@ -224,6 +225,17 @@ def test_away_is_another_word_than_refused() -> None:
     depot = Depot("postgresql://nobody@127.0.0.1:1/none", name="t", owner="me", machines=lambda _s, _t: ())
     with pytest.raises(AwayError):
         depot.store([Part("s", 1)], fence=False)
+
+
+def test_the_database_is_said_to_be_lost_once_and_back_once() -> None:
+    """However many batches find it away meanwhile, and however many find it back."""
+    door = Door()
+    with capture_logs() as said:
+        for _ in range(100):
+            door.lost(AwayError("no answer"))
+        for _ in range(100):
+            door.back()
+    assert [line["event"] for line in said] == ["database lost; samples go into the spool", "database back"]
 
 
 def test_two_collectors_have_two_spools(collect: Start, settings: Any, tmp_path: Path) -> None:
