@@ -99,6 +99,16 @@ def test_a_click_is_no_drag(look: Look, stage: Stage) -> None:
     assert stage.said == []
 
 
+def test_a_late_order_says_why_and_what_would_help(look: Look) -> None:
+    """Each cause has its minutes; each fix says where, when, and what it was found to do."""
+    page = look("/schedule", "en", size=TV)
+    page.locator(".bar.late").first.click()
+    expect(page.locator(".why li").first).to_contain_text("Waiting for material")
+    fixes = page.locator(".fixes li")
+    expect(fixes.nth(0)).to_contain_text("on time · orders on time: +3")
+    expect(fixes.nth(1)).to_contain_text("Overtime L01 20:00 – 22:00 → still")
+
+
 def test_keys_move_a_lot(look: Look, stage: Stage) -> None:
     """Enter takes it up, arrows move it by a quarter of an hour and by line, Enter asks; Escape lets it be."""
     page = look("/schedule", "en", size=TV)
