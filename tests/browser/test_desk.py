@@ -207,3 +207,22 @@ def test_an_open_call_says_when_it_climbed_and_who_comes(look: Look) -> None:
     page = look("/wall", "en", size=(1920, 1080))
     expect(page.locator(".foot")).to_contain_text("zhao is on it 14:11")
     expect(page.locator(".foot")).to_contain_text("escalated, level 1 14:08")
+
+
+@pytest.mark.parametrize("lang", ["zh", "en"])
+def test_the_shifts_report_prints_whole(look: Look, lang: str) -> None:
+    """On A4 the report is titled, has its tables uncut from edge to edge, and nothing to press."""
+    page = look("/shift?line=L01", lang, size=(718, 1047))
+    expect(page.locator("td.act button")).to_have_count(1)
+    expect(page.locator("table")).to_have_count(2)
+    page.emulate_media(media="print")
+    expect(page.locator(".on-paper")).to_contain_text("L01")
+    for gone in ("main select", "main button.paper", ".files", "td.act", "main form"):
+        for one in page.locator(gone).all():
+            expect(one).to_be_hidden()
+    cut = """() => [...document.querySelectorAll('table, .frame, main, .grid > *')].filter((e) => {
+      const box = e.getBoundingClientRect();
+      return box.right > innerWidth || e.scrollWidth > e.clientWidth + 1 || e.scrollHeight > e.clientHeight + 1;
+    }).map((e) => `${e.tagName} ${e.className}`)"""
+    assert page.evaluate(cut) == []
+    assert page.pdf(format="A4").startswith(b"%PDF")
