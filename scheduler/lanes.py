@@ -43,6 +43,7 @@ WINDOW_SECONDS_MIN = 1.0  # tasks shorter than this solve none
 class Task:
     """One lane's part of a round: where to begin, its random numbers, and its tries or its seconds.
 
+    Of the tries, `windows` times so many as one counts are windows, solved last; of the seconds, a share is.
     `on_cpu`: seconds this process works, not seconds that pass.
     """
 
@@ -51,17 +52,13 @@ class Task:
     seed: str
     heat: Heat
     tries: int | None = None
+    windows: int = 0
     seconds: float = 0.0
     on_cpu: bool = False
 
     def now(self) -> float:
         """Seconds by the task's clock."""
         return time.process_time() if self.on_cpu else time.monotonic()
-
-    @property
-    def windows(self) -> int:
-        """How many windows are solved after the search, where tries are counted."""
-        return int((self.tries or 0) * WINDOW_SHARE / WINDOW_TRIES)
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +72,11 @@ class Result:
 
 Tick = Callable[[Number, State], bool]
 """Hears the best cost and state of the lane that runs here; True ends the round."""
+
+
+def windows_in(tries: int) -> int:
+    """How many windows are solved at the end of so many tries."""
+    return int(tries * WINDOW_SHARE / WINDOW_TRIES)
 
 
 class Bench:

@@ -1,24 +1,29 @@
 """A problem into a plan: many starts, then searches side by side from the best, the incumbent kept outside.
 
 A run has up to two passes. The first takes material as no matter and says when each lot would want its components;
-the second respects supply. A pass goes in rounds, each longer than the one before. In a round every lane anneals on its
-own random numbers; lanes are merged in fixed order, so that with `work` instead of a time limit the plan depends on
-seed and work alone, however many processes share the lanes.
+the second respects supply. A pass goes in rounds. In a round every lane anneals on its own random numbers; lanes are
+merged in fixed order, so that with `work` instead of a time limit the plan depends on seed and work alone, however many
+processes share the lanes.
+
+Short searches of a small plant end a third apart from each other, and no long one makes good what a short one began
+badly. So where the first round tried many changes a lot, more rounds begin afresh and the best of all are gone on with;
+where it tried few, there is nothing to choose from yet, and each round goes on from the best, longer than the last.
 """
 
 from __future__ import annotations
 
 import importlib.metadata
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from typing import Literal
 
 from scheduler.answer import Extras, plan_of, short_rows
 from scheduler.cost import objective, tardy
 from scheduler.files import Number
 from scheduler.fixes import Effort, find_fixes
 from scheduler.insert import from_previous
-from scheduler.lanes import Lanes, Task
+from scheduler.lanes import Lanes, Result, Task, windows_in
 from scheduler.plan import Log, Objective, Plan
 from scheduler.problem import Problem
 from scheduler.search import TRIES_BETWEEN_LOOKS, Heat, natural_heat
@@ -27,13 +32,32 @@ from scheduler.starts import CAMPAIGN_RULES, DISPATCH_RULES, Rule, dispatched
 from scheduler.state import Desk, State
 
 LANES = 2
-ROUNDS = (1, 2, 4, 8)
+TRIES_TO_CHOOSE = 100  # a lot and a lane, in the first round: then searches have come to their ends
 SEARCH_SHARE = 0.9  # of a run; then fixes are tried
 STARTS_SHARE = 0.2  # of a pass, at most
 WANTED_SHARE = 0.3  # of a run, for the pass that says when lots want their components
 TELL_EVERY_S = 0.2
 TRIES_FOR_A_FIX = 1500
 TRIES_FOR_A_START = 20  # what building and timing one start counts as, in tries
+
+
+@dataclass(frozen=True, slots=True)
+class Round:
+    """A round's share of its pass, and what its lanes begin from: the starts, the best results, the best of them."""
+
+    share: int
+    begins: Literal["starts", "results", "best"]
+
+
+ROUNDS: tuple[Round, ...] = (Round(1, "starts"), Round(2, "best"), Round(4, "best"), Round(8, "best"))
+CHOOSING: tuple[Round, ...] = (
+    *(Round(1, "starts"),) * 4,
+    Round(2, "results"),
+    Round(2, "results"),
+    Round(3, "best"),
+    Round(4, "best"),
+)
+"""Rounds where the first comes to its end; as long as the others in all, so that a pass may change to them then."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,26 +163,43 @@ class _Run:
     # ---- a pass
 
     def _pass(self, begin: float, end: float) -> None:
-        candidates = self._start(begin + STARTS_SHARE * (end - begin))
+        starts = self._start(begin + STARTS_SHARE * (end - begin))
         begin = min(end, max(begin, self._spent()))
-        heat, whole = natural_heat(self.shop), sum(ROUNDS)
-        for number in range(len(ROUNDS)):
-            until = begin + (end - begin) * sum(ROUNDS[: number + 1]) / whole
+        heat, found, number, rounds = natural_heat(self.shop), list[Result](), 0, ROUNDS
+        whole = sum(each.share for each in ROUNDS)
+        while number < len(rounds):
+            until = begin + (end - begin) * sum(each.share for each in rounds[: number + 1]) / whole
             share = until - self._spent()
             if share <= 0 or self.stopped:
                 break
-            tasks = [self._task(state, heat, number, lane, share) for lane, state in enumerate(candidates)]
-            results = self.lanes.run(tasks, self._tick)
+            states = self._states(rounds[number], starts, found)
+            tasks = [self._task(state, heat, number, lane, share) for lane, state in enumerate(states)]
+            results = [result for result in self.lanes.run(tasks, self._tick) if result is not None]
             for result in results:
-                if result is not None:
-                    self.tries += result.tries
-                    self._take(result.cost, result.state)
-            candidates = [self._best_state()] * len(candidates)
+                self.tries += result.tries
+                self._take(result.cost, result.state)
+            found = sorted(found + results, key=lambda result: result.cost)[: len(starts)]
+            if number == 0 and self._may_choose(results):
+                rounds = CHOOSING
+            number += 1
+
+    def _may_choose(self, results: Sequence[Result]) -> bool:
+        """Did the searches of the first round come to their ends?"""
+        return min((result.tries for result in results), default=0) >= TRIES_TO_CHOOSE * len(self.shop.lots)
+
+    def _states(self, asked: Round, starts: Sequence[State], found: Sequence[Result]) -> Sequence[State]:
+        """What each lane begins a round with."""
+        if asked.begins == "starts" or not found:
+            return starts
+        if asked.begins == "results":
+            return [found[lane % len(found)].state for lane in range(len(starts))]
+        return [self._best_state()] * len(starts)
 
     def _task(self, state: State, heat: Heat, number: int, lane: int, share: float) -> Task:
         seed = f"{self.params.seed} {self.with_supply} {number} {lane}"
         if self.params.work is not None:
-            return Task(state, self.with_supply, seed, heat, tries=int(self.params.work * share / LANES))
+            tries = int(self.params.work * share / LANES)
+            return Task(state, self.with_supply, seed, heat, tries=tries, windows=windows_in(tries))
         seconds = share * self.params.time_limit_s
         return Task(state, self.with_supply, seed, heat, seconds=seconds, on_cpu=self.params.on_cpu)
 
