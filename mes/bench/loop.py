@@ -1,4 +1,5 @@
-"""`mes bench loop`: from a count at a device to what the ERP reads, step by step; and how fast a drag is answered.
+"""`mes bench loop`: from a count at a device to what the ERP reads, step by step; and how fast a drag is answered
+and an order promised.
 
     run(Site(database_url, http_url, machines_url), rounds=20)     a demo at speed 1 with automatic lines
 
@@ -100,9 +101,11 @@ def run(site: Site, *, rounds: int = 20, say: Callable[[str], None] = lambda _: 
         _wait_running(conn)
         times = _rounds(conn, clock, callers, rounds, say)
         verdicts = _edits(conn, clock, callers.planner, rounds, say)
+        promised = _promises(conn, callers.planner, rounds)
     result.measures = {f"count_to_{step}_ms": of_times(times[step]) for step in STEPS}
     result.measures["edit_verdict_ms"] = of_times(verdicts)
-    result.notes.append("targets from the count: shortage 2 s, plan 10 s, event 15 s; edit verdict 1 s")
+    result.measures["promise_ms"] = of_times(promised)
+    result.notes.append("targets from the count: shortage 2 s, plan 10 s, event 15 s; edit verdict 1 s; promise 1 s")
     result.seconds = mono() - began
     return result
 
@@ -263,6 +266,27 @@ def _edits(
             took.append(mono() - before)
         else:
             say(f"The edit of lot {lot['lot_no']} was not answered with a verdict: {ended['error']}")
+    return took
+
+
+def _promises(conn: Connection, planner: httpx.Client, rounds: int) -> list[float]:
+    """Seconds until an order nobody has placed has its date. Raises SetupError when that changed a plan."""
+    _wait_quiet(conn)
+    item = planner.get("/production-orders", params={"limit": 1}).raise_for_status().json()["items"][0]["item"]
+    plans: LiteralString = "select count(*), max(id), max(version) from plan"
+    before, took = _asked(conn, plans), []
+    for number in range(rounds):
+        change = {"op": "order", "order": f"?/{number}", "item": item, "quantity": str(20 + number)}
+        began = mono()
+        run_id = (
+            planner.post("/plan-runs", json={"kind": "promise", "changes": [change]}).raise_for_status().json()["id"]
+        )
+        ended = planner.get(f"/plan-runs/{run_id}", params={"wait": 30}).raise_for_status().json()
+        took.append(mono() - began)
+        if ended["state"] != "done" or not ended["result"]["promises"]:
+            raise SetupError(f"A promise was not answered: {ended['error']}", remedy="Read the planner's log.")
+    if _asked(conn, plans) != before:
+        raise SetupError("A plan changed while orders were only promised", remedy="Measure when nothing else happens.")
     return took
 
 
