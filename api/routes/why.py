@@ -17,6 +17,7 @@ from api.routes.material import hidden_places
 from api.security.guard import needs
 from api.wire import Id
 from mes.domain.fields import Code, Instant, SystemCode
+from mes.domain.tracking.line import BUBBLE_US
 from mes.errors import Fault, InputError, NotFoundError
 from mes.store import order as orders
 from mes.store.screens import api_floor, api_material, api_orders, api_tracking, api_why
@@ -104,7 +105,7 @@ def get_why_stop(scope: Annotated[Code, Path()], call: Calling, at: At) -> WhySt
         raise NotFoundError(f"{scope} did not stand still at {at.isoformat()}")
     until = stop.to_at or call.at
     machines = [stop.machine or scope] if scope != line else _machines_of(call, line)
-    root = _stop(call, stop.root_machine, stop.from_at) if stop.root_machine not in {"", scope} else None
+    root = _root(call, stop) if stop.root_machine not in {"", scope} else None
     said = _said(call, line, stop.from_at, until, code="" if scope == line else scope)
     return WhyStop(stop, _spans(call, machines, stop.from_at, until), root, said)
 
@@ -184,6 +185,15 @@ def _stop(call: Call, scope: str, at: datetime) -> StopLine | None:
         call.conn, scope=scope, line=None, lines=call.lines, from_at=at, to_at=at + INSTANT, after=None, limit=1
     )
     return next(iter(found), None)
+
+
+def _root(call: Call, stop: StopLine) -> StopLine | None:
+    """The stop of its root that it came from: it lasted as this one began, or was over shortly before."""
+    found = api_tracking.list_stops(
+        call.conn, scope=stop.root_machine, line=None, lines=call.lines, after=None, limit=ROWS_MAX,
+        from_at=stop.from_at - timedelta(microseconds=BUBBLE_US), to_at=stop.from_at + INSTANT,
+    )  # fmt: skip
+    return found[-1] if found else None
 
 
 def _heard(call: Call, machines: list[str], from_at: datetime, to_at: datetime) -> list[SampleLine]:

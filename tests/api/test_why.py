@@ -60,7 +60,9 @@ def booked(site: Site, known: httpx.Client) -> httpx.Client:
             values ('L01', '2026-01-05T09:05Z', '2026-01-05T09:30Z', 'L01', '', 'L01-M1', 'fault', 'upstream', '', '',
                     '', false, 1500000000, 0, '2026-01-05', 'D'),
                    ('L01-M1', '2026-01-05T09:00Z', '2026-01-05T09:30Z', 'L01', 'L01-M1', 'L01-M1', 'fault', '', 'E1',
-                    'R1', 'person', false, 1800000000, 0, '2026-01-05', 'D')
+                    'R1', 'person', false, 1800000000, 0, '2026-01-05', 'D'),
+                   ('L01', '2026-01-05T09:33Z', '2026-01-05T09:36Z', 'L01', '', 'L01-M1', 'starved', 'upstream', '',
+                    'R1', 'person', false, 180000000, 0, '2026-01-05', 'D')
             """
         )
         conn.execute(
@@ -101,6 +103,12 @@ def test_a_state_is_opened(booked: httpx.Client) -> None:
     assert [entry["reason"] for entry in why["said"]] == ["R1"]
     assert booked.get("/why/span/L01-M1", params={"at": "2026-01-05T07:00:00Z"}).status_code == 404
     assert booked.get("/why/span/L09-M1", params=NINE).status_code == 404
+
+
+def test_a_standstill_for_a_stop_that_is_over_names_it(booked: httpx.Client) -> None:
+    """The line starves of the hole that a repaired machine left: that machine's stop is its root."""
+    why = booked.get("/why/stop/L01", params={"at": "2026-01-05T09:34:00Z"}).json()
+    assert (why["root"]["scope"], why["root"]["to_at"]) == ("L01-M1", "2026-01-05T09:30:00Z")
 
 
 def test_a_stop_is_opened_down_to_its_root(booked: httpx.Client) -> None:
