@@ -35,6 +35,8 @@ SILENT_KEEP_ALIVES_MAX = 3
 RETRY_S_MIN, RETRY_S_MAX = 60.0, 1_800.0
 FASTEST_MS = 10
 QUEUE_MIN = 100
+REPUBLISHED_MAX = 10_000
+"""More messages than any server keeps are not asked for one by one: they are lost."""
 _log = structlog.get_logger("collectors.opcua")
 
 
@@ -276,10 +278,10 @@ class Subscription:
         self._outlet.vitals.count("sequence_gap")
         since = self._outlet.now()
         try:
-            sequence = first
-            while sequence != until and until - sequence < 10_000:
+            if until - first > REPUBLISHED_MAX:
+                raise UaStatusCodeError(StatusCodes.BadMessageNotAvailable)  # type: ignore[no-untyped-call]
+            for sequence in range(first, until):
                 await self._republish(sequence)
-                sequence = _after(sequence)
         except UaStatusCodeError:
             gap = GapNote(since, self._outlet.now(), "sequence", f"messages {first} to {until - 1} were lost")
             self._outlet.deliver((), gaps=[gap])

@@ -153,7 +153,9 @@ class SparkplugSource:
             self._nodes.retag(assignment.tags)
         if self._link is not None:
             after = self._filters()
-            self._outlet.vitals.bad_tags = await self._link.subscribe([name for name in after if name not in before])
+            still = {name: why for name, why in self._outlet.vitals.bad_tags.items() if name in after}
+            refused = await self._link.subscribe([name for name in after if name not in before])
+            self._outlet.vitals.bad_tags = still | refused
             self._link.unsubscribe([name for name in before if name not in after])
             for edge in self._nodes.edges:
                 self._rebirth(self._link, edge)
