@@ -16,7 +16,7 @@ from dataclasses import dataclass
 
 from collectors.source import Heard
 from mes.domain.plant import PULSES, Tag
-from mes.domain.sample import KEEP_SIGNAL_DAYS, REPEAT_WITHIN
+from mes.domain.sample import KEEP_SIGNAL_DAYS, REPEAT_WITHIN, kept_days
 
 REPEAT_WITHIN_US = REPEAT_WITHIN // REPEAT_WITHIN.resolution
 DAY_US = 86_400_000_000
@@ -37,7 +37,6 @@ class Rule:
 
     @classmethod
     def of(cls, tag: Tag, *, reorder_s: float) -> Rule:
-        keep_days = tag.keep_days or (7 if tag.is_value else KEEP_SIGNAL_DAYS)
         return cls(
             address=tag.address,
             is_value=tag.is_value,
@@ -45,7 +44,7 @@ class Rule:
             reorder_us=int(reorder_s * 1_000_000),
             dead_band=tag.dead_band,
             interval_us=int((tag.interval_s or 0) * 1_000_000),
-            keep_us=keep_days * DAY_US,
+            keep_us=kept_days(tag) * DAY_US,
         )
 
 

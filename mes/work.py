@@ -23,6 +23,7 @@ from mes.actions.plant import plant_at
 from mes.actions.record import Deed
 from mes.clock import mono, wall
 from mes.domain.plant import Plant
+from mes.domain.sample import KEEP_SIGNAL_DAYS, KEEP_VALUE_DAYS, kept_days
 from mes.errors import NotFoundError, UnavailableError
 from mes.settings import Settings
 from mes.store.access import drop_answers
@@ -41,8 +42,6 @@ HEAR_S = 1.0
 DISPATCH_EVERY_S = 5.0
 FORGET_EVERY_S = 3600.0
 AWAY_S = 1.0
-SIGNALS_KEPT_DAYS = 90
-VALUES_KEPT_DAYS = 7
 COMPRESS_EVERY_S = 60.0
 SIGNALS_COMPRESSED_AFTER_DAYS = 7
 VALUES_COMPRESSED_AFTER_DAYS = 1
@@ -151,8 +150,9 @@ class Worker:
 
     def _forget(self, conn: Connection) -> None:
         now = load_clock(conn).now()
-        dropped = drop_samples(conn, "signal_sample", now - timedelta(days=SIGNALS_KEPT_DAYS))
-        dropped += drop_samples(conn, "value_sample", now - timedelta(days=_values_kept_days(_plant(conn, now))))
+        signals, values = _days_kept(_plant(conn, now))
+        dropped = drop_samples(conn, "signal_sample", now - timedelta(days=signals))
+        dropped += drop_samples(conn, "value_sample", now - timedelta(days=values))
         answers = drop_answers(conn, wall() - timedelta(hours=ANSWERS_KEPT_HOURS))
         events = end_feed(conn, wall() - timedelta(days=EVENTS_KEPT_DAYS))
         drop_reads(conn, now - timedelta(days=EVENTS_KEPT_DAYS))
@@ -201,7 +201,8 @@ def _plant(conn: Connection, now: datetime) -> Plant | None:
         return None
 
 
-def _values_kept_days(plant: Plant | None) -> int:
-    """As long as the tag that wants it longest."""
-    kept = [tag.keep_days for tag in plant.tag if tag.is_value and tag.keep_days] if plant else []
-    return max([VALUES_KEPT_DAYS, *kept])
+def _days_kept(plant: Plant | None) -> tuple[int, int]:
+    """Signals and process values: as long as the tag that wants it longest."""
+    tags = plant.tag if plant else ()
+    signals = max([KEEP_SIGNAL_DAYS, *(kept_days(tag) for tag in tags if not tag.is_value)])
+    return signals, max([KEEP_VALUE_DAYS, *(kept_days(tag) for tag in tags if tag.is_value)])

@@ -22,6 +22,7 @@ from mes.domain.signal import Value, word_maker
 
 FUTURE_MAX = timedelta(minutes=5)
 KEEP_SIGNAL_DAYS = 90
+KEEP_VALUE_DAYS = 7
 REPEAT_WITHIN = timedelta(seconds=60)
 GATEWAY_SAMPLES_MAX = 10_000
 INT8_MIN, INT8_MAX = -(2**63), 2**63 - 1
@@ -108,6 +109,11 @@ SILENCES: frozenset[GapWhy] = frozenset(
 )
 """The gaps in which nothing was heard: machines are offline. In the others single values are missing, or (`reboot`)
 nothing is, but counters may stand elsewhere afterwards."""
+
+
+def kept_days(tag: Tag) -> int:
+    """How long samples of a tag are kept, as the plant file says or as the house's rule is."""
+    return tag.keep_days or (KEEP_VALUE_DAYS if tag.is_value else KEEP_SIGNAL_DAYS)
 
 
 def refusal(at: datetime, received_at: datetime, keep_days: int = KEEP_SIGNAL_DAYS) -> str | None:
@@ -199,7 +205,7 @@ def sort_out(
             refused.append(Unheard(said, "unknown_tag", f"{document.gateway} has no such tag"))
             continue
         number, tag = found
-        if why := refusal(said.at, received_at, tag.keep_days or KEEP_SIGNAL_DAYS):
+        if why := refusal(said.at, received_at, kept_days(tag)):
             refused.append(Unheard(said, why, f"its time is {said.at.isoformat()}"))
             continue
         try:

@@ -180,6 +180,16 @@ def test_a_bad_sample_does_not_stop_the_others(heard: Site, gateway: httpx.Clien
     assert sorted(row["why"] for row in listed) == ["future", "unknown_tag", "unknown_tag", "value"]
 
 
+def test_what_is_older_than_it_is_kept_is_set_aside(heard: Site, gateway: httpx.Client) -> None:
+    """Process values after a week, signals after 90 days, each by its own window."""
+    days = {"value:temp": (6, 10), "good_total": (10, 100)}
+    samples = [sample(1, signal, at=now() - timedelta(days=age)) for signal, ages in days.items() for age in ages]
+    answer = gateway.post("/samples", json=message(2, *samples)).json()
+    assert (answer["stored"], answer["set_aside"]) == (2, 2)
+    listed = signed_in(heard, "maintenance").get("/quarantine").json()["items"]
+    assert [(row["why"], row["can_be_released"]) for row in listed] == [("too_late", True)] * 2
+
+
 @pytest.mark.parametrize(
     ("change", "status"),
     [

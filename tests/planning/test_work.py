@@ -11,12 +11,14 @@ import pytest
 from mes.actions.plan import publish, save_plan
 from mes.clock import Clock, mono, wall
 from mes.domain.exchange import Event
+from mes.formats.plant_file import plant_from
 from mes.store.access import KeptAnswer, keep_answer
 from mes.store.bell import ring
 from mes.store.exchange import insert_event, list_events
 from mes.store.house import save_clock
 from mes.store.pool import open_pool
-from mes.work import Worker
+from mes.work import Worker, _days_kept
+from tests.collectors.conftest import plant_document
 from tests.planning.small_plant import NOW, PLANNER, at, body, lot
 
 WAIT_S = 20.0
@@ -126,6 +128,18 @@ def test_old_samples_and_answers_are_forgotten(database_url, pool, conn):
     assert conn.execute("select (%s - at) from signal_sample", (NOW,)).fetchall() == [(timedelta(days=80),)]
     assert conn.execute("select (%s - at) from value_sample", (NOW,)).fetchall() == [(timedelta(days=5),)]
     assert conn.execute("select key from idempotency_key").fetchall() == [("40",)]
+
+
+def test_samples_are_kept_as_long_as_the_tag_that_wants_it_longest():
+    """Each of the two tables by its own tags, and never shorter than the house's rule."""
+    tags = [
+        {"machine": "M1", "signal": "good_total", "topic": "t", "keep_days": 400},
+        {"machine": "M1", "signal": "state", "topic": "t", "keep_days": 5},
+        {"machine": "M1", "signal": "value:t", "topic": "t", "keep_days": 2},
+    ]
+    source = {"code": "b1", "kind": "mqtt", "url": "mqtt://127.0.0.1:1", "client_id": "c"}
+    assert _days_kept(None) == (90, 7)
+    assert _days_kept(plant_from(plant_document(source, tags))) == (400, 7)
 
 
 def test_old_plans_are_forgotten(database_url, pool, site):
