@@ -14,7 +14,7 @@ from mes.actions.record import Deed, record
 from mes.domain.calendar import instant, micros
 from mes.domain.exchange import Event, EventType
 from mes.domain.material.documents import CallOffDocument
-from mes.domain.material.shortage import Flow, Lack, Receipt, advance, lack
+from mes.domain.material.shortage import Flow, Lack, Receipt, advance, is_as_told, lack
 from mes.domain.plant import Line, Plant
 from mes.store.material import open_call_off
 from mes.store.outlook import Announced, Balance, item_units, load_announced, load_balances
@@ -32,8 +32,7 @@ from mes.tracker.outlook import Outlook, needs
 
 NEEDED_BY_MOVED_MIN = timedelta(minutes=15)
 NEEDED_BY_MOVED_SHARE_MIN = 0.1
-QUANTITY_MOVED_SHARE_MIN = Decimal("0.02")
-"""A shortage whose figures moved less (the time: than both, of the time to go) is not told again because of them."""
+"""A shortage whose time moved less than both, of the time to go, is not told again because of it."""
 CALL_FOR_US = 4 * 3600 * 1_000_000
 """A call-off asks for what the line needs in this much of planned running."""
 
@@ -142,8 +141,7 @@ def _is_news(standing: Shortage, found: Finding, now: datetime) -> bool:
         return True
     if (standing.confirmed_at is None) != (found.confirmed_at is None):
         return True
-    moved = abs(standing.short_quantity - found.short_quantity)
-    if moved > QUANTITY_MOVED_SHARE_MIN * standing.short_quantity or standing.cause != found.cause:
+    if not is_as_told(standing.short_quantity, found.short_quantity) or standing.cause != found.cause:
         return True
     if {(o["system"], o["number"]) for o in standing.orders} != {(o["system"], o["number"]) for o in found.orders}:
         return True

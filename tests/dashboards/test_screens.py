@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from decimal import Decimal
 
 import psycopg
 import pytest
+from psycopg.types.json import Jsonb
 
 from api.live.patch import difference, tree_of
 from mes.domain.calendar import Calendar
+from mes.store.screens import schedule
 from mes.store.screens.line import show_line
 from mes.store.screens.orders import show_orders
 from mes.store.screens.schedule import show_board
@@ -143,6 +146,20 @@ def test_the_board_shows_the_published_plan_on_open_hours(scene: Scene) -> None:
     assert (board.proposal, board.diff) == (None, None)
     assert board.run is not None
     assert board.run.state == "waiting"
+
+
+@pytest.mark.parametrize(("more", "is_told"), [(1, True), (100, False)])
+def test_the_board_says_a_shortage_as_it_was_told(scene: Scene, monkeypatch, more: int, is_told: bool) -> None:
+    """A piece more than everybody was told is no other figure; a hundred are."""
+    monkeypatch.setattr(schedule, "_bodies", {})
+    (told,) = scene.conn.execute(
+        "select short_quantity from shortage where item = 'B' and closed_at is null"
+    ).fetchone()
+    row = {"item": "B", "qty": str(told + more), "needed_by": NOW.isoformat(), "orders": []}
+    scene.conn.execute("update plan set shortages = %s", (Jsonb([row]),))
+    board = show_board(scene.conn, calendar(scene), NOW)
+    assert board.published is not None
+    assert [Decimal(lack.quantity) for lack in board.published.lacks] == [told if is_told else told + more]
 
 
 def test_a_terminal_shows_its_job_and_how_long_parts_last(scene: Scene) -> None:

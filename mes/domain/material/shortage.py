@@ -18,8 +18,16 @@ from mes.domain.calendar import MINUTE_US
 OVERDUE_US = 2 * 3600 * 1_000_000
 """A receipt whose time has passed is taken to come this long from now."""
 
+QUANTITY_MOVED_SHARE_MIN = Decimal("0.02")
+"""A shortage whose quantity moved by no more than this share of it stays as it was told."""
+
 Opens = Sequence[tuple[int, int]]
 """Working time of a line, in order, µs."""
+
+
+def is_as_told(told: Decimal, found: Decimal) -> bool:
+    """Whether a quantity found later is so near the one that was told that this one goes on being said."""
+    return abs(told - found) <= QUANTITY_MOVED_SHARE_MIN * told
 
 
 def advance(opens: Opens, at: int, us: int) -> int:

@@ -9,12 +9,14 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from decimal import Decimal
 from typing import Any
 
 from psycopg.rows import class_row
 
 from mes.domain.calendar import Calendar
 from mes.domain.exchange import plain
+from mes.domain.material.shortage import is_as_told
 from mes.domain.plan import PlanBody, PlannedOrder, PlanReason
 from mes.domain.plan_diff import LotMove, OrderChange, diff
 from mes.domain.plant import Name
@@ -22,6 +24,7 @@ from mes.store.planned import PlanHead, list_plans, load_body
 from mes.store.pool import Connection
 from mes.store.screens.plant import SiteImage, site_image
 from mes.store.screens.wire import ms, ms_or_none, name_of
+from mes.store.shortage import load_open
 
 BACK = timedelta(hours=12)
 AHEAD_MAX = timedelta(days=31)
@@ -203,14 +206,15 @@ def show_board(conn: Connection, calendar: Calendar, at: datetime, lines: frozen
     before = _body(conn, published)
     after = _body(conn, proposal)
     names = _item_names(conn)
+    told = {item: row.short_quantity for item, row in load_open(conn).items()}
     subjects = {order.order for body in (before, after) if body for order in body.orders}
     return BoardImage(
         site=site_image(calendar.plant),
         lines=codes,
         rows={code: _row(calendar, code, at, _horizon(at, before, after)) for code in codes},
         orders=_orders(conn, subjects, names),
-        published=_plan(published, before, names, frozenset(codes)) if published and before else None,
-        proposal=_plan(proposal, after, names, frozenset(codes)) if proposal and after else None,
+        published=_plan(published, before, names, told, frozenset(codes)) if published and before else None,
+        proposal=_plan(proposal, after, names, told, frozenset(codes)) if proposal and after else None,
         diff=_diff(before, after) if before and after else None,
         run=_run(conn),
     )
@@ -267,7 +271,9 @@ def _row(calendar: Calendar, code: str, at: datetime, until: datetime) -> RowIma
     )
 
 
-def _plan(head: PlanHead, body: PlanBody, names: dict[str, Name], lines: frozenset[str]) -> PlanImage:
+def _plan(
+    head: PlanHead, body: PlanBody, names: dict[str, Name], told: dict[str, Decimal], lines: frozenset[str]
+) -> PlanImage:
     figures = _figures(body.orders)
     return PlanImage(
         id=str(head.id),
@@ -292,7 +298,7 @@ def _plan(head: PlanHead, body: PlanBody, names: dict[str, Name], lines: frozens
             if lot.line in lines
         },
         orders=_outcomes(body),
-        lacks=tuple(_lack(row, names) for row in body.shortages),
+        lacks=tuple(_lack(row, names, told) for row in body.shortages),
         unplanned={str(row["order"]): str(row.get("reason", "")) for row in body.unplanned},
         created_at=ms(head.created_at),
         version=head.version,
@@ -327,12 +333,14 @@ def _why(reason: PlanReason) -> WhyImage:
     return WhyImage(cause=reason.cause, minutes=reason.minutes, detail=detail)
 
 
-def _lack(row: dict[str, Any], names: dict[str, Name]) -> PlanLackImage:
+def _lack(row: dict[str, Any], names: dict[str, Name], told: dict[str, Decimal]) -> PlanLackImage:
+    """A plan's shortage; in the quantity everybody was told, where the plan found hardly another."""
     item, receipt = str(row["item"]), row.get("receipt") or {}
+    found, known = Decimal(str(row["qty"])), told.get(str(row["item"]))
     return PlanLackImage(
         item=item,
         name=names.get(item) or name_of(None, item),
-        quantity=str(row["qty"]),
+        quantity=str(row["qty"]) if known is None or not is_as_told(known, found) else f"{known.normalize():f}",
         needed_by=ms(datetime.fromisoformat(row["needed_by"])),
         orders=tuple(str(order["order"]) for order in row.get("orders", ())),
         receipt=receipt.get("ref"),
