@@ -183,6 +183,20 @@ def test_an_open_stop_is_whole_and_accessible(look: Look, lang: str) -> None:
     found = page.evaluate("axe.run(document, { resultTypes: ['violations'] })")["violations"]
     assert [rule["id"] for rule in found if rule["impact"] in ("serious", "critical")] == []
     assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+    box = page.locator("[role=dialog] .close").bounding_box()
+    assert box is not None
+    assert box["width"] >= 44
+
+
+@pytest.mark.parametrize("sheet", ["Jobs", "Call off", "Call for help", "Stop reasons"])
+def test_an_open_sheet_of_a_terminal_is_accessible(look: Look, sheet: str) -> None:
+    """With a sheet of the terminal open axe finds nothing serious."""
+    page = look("/station/L01-S3", "en", size=(1280, 800))
+    page.locator("button.key", has_text=sheet).last.click()
+    page.wait_for_selector("[role=dialog]")
+    page.evaluate(AXE.read_text("utf-8"))
+    found = page.evaluate("axe.run(document, { resultTypes: ['violations'] })")["violations"]
+    assert [rule["id"] for rule in found if rule["impact"] in ("serious", "critical")] == []
 
 
 def test_a_call_keeps_when_it_was_taken_escalated_and_resolved(look: Look) -> None:
