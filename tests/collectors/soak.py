@@ -34,6 +34,7 @@ AROUND_S = 20.0
 DRAIN_TIMES_MIN = 3.0
 LIVE_AGAIN_S_MAX = 5.0
 RSS_MB_PER_MIN_MAX = 1.0
+SLOPE_JUDGED_S_MIN = 120.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +92,11 @@ class Figures:
     def note_at_least(self, name: str, value: float, unit: str, least: float) -> None:
         """Where more is better."""
         self.kept.append(Figure(self.run, name, round(value, 3), unit, f">= {least:g}", value >= least))
+
+    def note_slope(self, name: str, points: list[tuple[float, float]]) -> None:
+        """Of memory, by (seconds, MB); a stretch of less than two minutes shows chance and is not judged."""
+        is_long = points[-1][0] - points[0][0] >= SLOPE_JUDGED_S_MIN
+        self.note(name, slope_per_min(points), "MB/min", at_most=RSS_MB_PER_MIN_MAX if is_long else None)
 
     def value(self, name: str) -> float:
         """What was noted under this name."""

@@ -25,7 +25,6 @@ from tests.collectors.soak import (
     AROUND_S,
     DRAIN_TIMES_MIN,
     LIVE_AGAIN_S_MAX,
-    RSS_MB_PER_MIN_MAX,
     WITHIN_S,
     Figure,
     Figures,
@@ -34,7 +33,6 @@ from tests.collectors.soak import (
     memory,
     printed,
     sent_by,
-    slope_per_min,
 )
 
 LENGTH = Length.told()
@@ -105,7 +103,7 @@ def test_memory_stays_flat(durable_site: Site, kept: list[Figure]) -> None:
     sent, per_s = sent_by(publisher)
     figures.note("live rate", per_s, "rows/s")
     figures.note("memory at the end", settled[-1][1], "MB")
-    figures.note("memory slope when settled", slope_per_min(settled), "MB/min", at_most=RSS_MB_PER_MIN_MAX)
+    figures.note_slope("memory slope when settled", settled)
     _nothing_is_missing(durable_site, figures, sent)
     assert not figures.missed
 
@@ -127,8 +125,7 @@ def test_a_long_outage_is_made_good_three_times_as_fast_as_it_came(durable_site:
     figures.note("live rate", per_s, "rows/s")
     figures.note_at_least("drained, times the live rate", figures.value("drain rate") / per_s, "times", DRAIN_TIMES_MIN)
     figures.note_at_least("live rows came all the while", int(still_said), "yes", 1)
-    settled = [(x, y) for x, y in points if x > away_s / 2]
-    figures.note("memory slope without database", slope_per_min(settled), "MB/min", at_most=RSS_MB_PER_MIN_MAX)
+    figures.note_slope("memory slope without database", [(x, y) for x, y in points if x > away_s / 2])
     _nothing_is_missing(site, figures, sent)
     assert not figures.missed
 
