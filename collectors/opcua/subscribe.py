@@ -56,6 +56,7 @@ class Subscription:
         self._stored: deque[int] = deque()
         self._outstanding, self._publishes, self._generation = 0, PUBLISHES, 0
         self._answered_s = mono()
+        self._notified_at = outlet.now()
         self._silent_s_max = SILENT_KEEP_ALIVES_MAX * KEEP_ALIVE_MS / 1000
         self._repairs: set[asyncio.Task[None]] = set()
         self.failure: SourceLostError | None = None
@@ -240,8 +241,9 @@ class Subscription:
             return
         if notice.status is not None:
             raise SourceLostError("session", f"the server ended the subscription ({notice.status:#010x})")
+        since, self._notified_at = self._notified_at, self._outlet.now()
         if 0 < notice.sequence - self._next_sequence < 1 << 31:
-            self._repair(self._next_sequence, notice.sequence)
+            self._repair(self._next_sequence, notice.sequence, since)
         if notice.is_keep_alive:
             self._next_sequence = notice.sequence or self._next_sequence
             self._outlet.alive()
@@ -268,15 +270,14 @@ class Subscription:
 
     # --- repairing
 
-    def _repair(self, first: int, until: int) -> None:
-        """Ask again for the messages [first, until) that did not arrive."""
-        task = asyncio.get_running_loop().create_task(self._fetch(first, until))
+    def _repair(self, first: int, until: int, since: int) -> None:
+        """Ask again for the messages [first, until) that did not arrive; the one before came at `since`."""
+        task = asyncio.get_running_loop().create_task(self._fetch(first, until, since))
         self._repairs.add(task)
         task.add_done_callback(self._repairs.discard)
 
-    async def _fetch(self, first: int, until: int) -> None:
+    async def _fetch(self, first: int, until: int, since: int) -> None:
         self._outlet.vitals.count("sequence_gap")
-        since = self._outlet.now()
         try:
             if until - first > REPUBLISHED_MAX:
                 raise UaStatusCodeError(StatusCodes.BadMessageNotAvailable)  # type: ignore[no-untyped-call]

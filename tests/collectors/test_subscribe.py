@@ -50,6 +50,10 @@ class Kept(Ear):
         super().__init__()
         self.values: list[Any] = []
         self.gaps: list[GapNote] = []
+        self.plant_time = 0
+
+    def now(self) -> int:
+        return self.plant_time
 
     def deliver(self, heard: Any, *, unreadable: Any = (), gaps: Any = (), thank: Any = None) -> None:
         self.values += [sample.value for sample in heard]
@@ -66,6 +70,7 @@ def told(server: Server, *sequences: int) -> Kept:
         item.server_id = 7
         subscription._items[1] = item
         for sequence in (1, *sequences):
+            outlet.plant_time += 1_000_000
             changes = [(1, sequence, 0, 0, 0)]
             subscription._take(Notice(0, sequence, (), changes, is_keep_alive=False))
         await asyncio.gather(*subscription._repairs)
@@ -83,8 +88,8 @@ def test_what_is_missing_is_fetched() -> None:
 
 @pytest.mark.parametrize(("until", "asked"), [(5, [2]), (REPUBLISHED_MAX + 3, [])])
 def test_what_is_lost_is_a_gap_and_everything_is_read(until: int, asked: list[int]) -> None:
-    """Messages the server no longer has, or more than any would keep: a gap, and the values as they are now."""
+    """Messages the server no longer has, or more than any keeps: a gap since the last, and the values of now."""
     server = Server(range(0))
     outlet = told(server, until)
     assert (outlet.values, server.asked, server.reads) == ([1, until, 99], asked, 1)
-    assert [(gap.why, gap.detail) for gap in outlet.gaps] == [("sequence", f"messages 2 to {until - 1} were lost")]
+    assert outlet.gaps == [GapNote(1_000_000, 2_000_000, "sequence", f"messages 2 to {until - 1} were lost")]
