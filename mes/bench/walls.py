@@ -9,6 +9,7 @@ hangs on nothing but the api. A day of history lies behind them.
 from __future__ import annotations
 
 import os
+import socket
 import subprocess
 import sys
 import threading
@@ -26,7 +27,6 @@ from mes.bench.ingest import scratch_database
 from mes.bench.query import NOW, fill, furnish, plant
 from mes.clock import Clock, mono, wall
 from mes.errors import SetupError
-from mes.host.processes import free_port
 from mes.settings import Settings
 from mes.store.bell import ring
 from mes.store.house import save_clock, take_lease
@@ -63,7 +63,8 @@ def changing_wall(settings: Settings) -> Iterator[Wall]:
 
 @contextmanager
 def _served(url: str, home: Path) -> Iterator[Wall]:
-    port = free_port()
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
     kept = {name: text for name, text in os.environ.items() if not name.startswith("MES_")}
     own = {"MES_DATABASE_URL": url, "MES_HOME": str(home), "MES_DEMO": "true"}
     with (home / "serve.log").open("w") as log:
