@@ -64,18 +64,6 @@ class Stack:
             time.sleep(LOOK_EVERY_S)
         raise SetupError(f"The simulator of the {simulator} did not come up.\n{self.said()}", remedy="Read why above.")
 
-    def pid_of(self, program: str) -> int:
-        """The process of one of its programs, by the last word of its command line that is no option."""
-        for folder in Path("/proc").glob("[0-9]*"):
-            try:
-                parent = int((folder / "stat").read_text().rpartition(")")[2].split()[1])
-                words = (folder / "cmdline").read_text().split("\0")
-            except (FileNotFoundError, ProcessLookupError):
-                continue
-            if parent == self.process.pid and words[-2:-1] == [program] and "plan" not in words:
-                return int(folder.name)
-        raise SetupError(f"The demonstration has no {program}", remedy="Read its logs.")
-
     def require_running(self) -> None:
         """Raises SetupError with the last lines of every log when it fell."""
         if self.process.poll() is not None:
