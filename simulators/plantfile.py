@@ -60,12 +60,16 @@ class Shift:
 
 @dataclass(frozen=True, slots=True)
 class CalendarException:
-    """A day that differs: `holiday` and `stop` close, `workday` and `overtime` open."""
+    """A day that differs: `holiday` and `stop` close, `workday` and `overtime` open.
+
+    With a `span` (local minutes after its midnight, the end perhaps on the next day) only that part of it does.
+    """
 
     on: date
     opens: bool
     lines: tuple[str, ...]
     shifts: tuple[str, ...]
+    span: tuple[int, int] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -222,4 +226,12 @@ def _exception(row: dict[str, Any]) -> CalendarException:
         opens=row["kind"] in {"workday", "overtime"},
         lines=tuple(row.get("lines", [])),
         shifts=tuple(row.get("shifts", [])),
+        span=_span(row),
     )
+
+
+def _span(row: dict[str, Any]) -> tuple[int, int] | None:
+    if not row.get("starts_at"):
+        return None
+    start, end = minute_of(row["starts_at"]), minute_of(row["ends_at"])
+    return start, end if end > start else end + 24 * 60

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from datetime import date, timedelta
 
 from simulators.instants import local_ms, to_datetime
-from simulators.plantfile import Line, Plant, Shift
+from simulators.plantfile import CalendarException, Line, Plant, Shift
 
 DAY_MINUTES = 24 * 60
 WEEKDAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
@@ -41,19 +41,44 @@ def _raw_intervals(plant: Plant, line: Line, day: date) -> Iterator[Interval]:
 
 
 def _of_day(plant: Plant, line: Line, day: date) -> Iterator[Interval]:
-    for code in line.shifts:
-        shift = plant.shifts[code]
-        if _worked(plant, line, shift, day):
-            for start, end in _without_breaks(shift):
-                yield local_ms(day, start, plant.zone), local_ms(day, end, plant.zone)
+    """The open intervals of a day's shifts, those an exception with times cuts or adds among them; they may overlap."""
+    worked = [shift for shift in (plant.shifts[code] for code in line.shifts) if _worked(plant, line, shift, day)]
+    windows = {shift.code: _at(plant, day, (shift.start, _end(shift))) for shift in worked}
+    parts = [(shift.code, _at(plant, day, part)) for shift in worked for part in _without_breaks(shift)]
+    for exception in plant.exceptions:
+        if exception.span is None or not _concerns(exception, line) or not line.shifts:
+            continue
+        span, codes = _at(plant, exception.on, exception.span), exception.shifts or line.shifts
+        if exception.opens:
+            own = [(codes[0], span)] if exception.on == day else []
+            parts += own + [(code, _both(window, span)) for code, window in windows.items() if code in codes]
+        else:
+            parts = [(code, left) for code, part in parts for left in (_cut(part, span) if code in codes else [part])]
+    yield from (part for _, part in parts if part[0] < part[1])
+
+
+def _at(plant: Plant, day: date, minutes: tuple[int, int]) -> Interval:
+    return local_ms(day, minutes[0], plant.zone), local_ms(day, minutes[1], plant.zone)
+
+
+def _both(one: Interval, other: Interval) -> Interval:
+    return max(one[0], other[0]), min(one[1], other[1])
+
+
+def _cut(part: Interval, span: Interval) -> list[Interval]:
+    """What is left of a part before and after a span."""
+    return [(part[0], min(part[1], span[0])), (max(part[0], span[1]), part[1])]
+
+
+def _concerns(exception: CalendarException, line: Line) -> bool:
+    return not exception.lines or line.code in exception.lines
 
 
 def _worked(plant: Plant, line: Line, shift: Shift, day: date) -> bool:
     worked = WEEKDAYS[day.weekday()] in shift.days
     for exception in plant.exceptions:
-        concerns_line = not exception.lines or line.code in exception.lines
         concerns_shift = not exception.shifts or shift.code in exception.shifts
-        if exception.on == day and concerns_line and concerns_shift:
+        if exception.on == day and exception.span is None and _concerns(exception, line) and concerns_shift:
             worked = exception.opens
     return worked
 

@@ -60,6 +60,33 @@ def test_exceptions_close_and_open_days() -> None:
     assert [start[:10] for start, _ in intervals] == ["2026-01-10", "2026-01-10", "2026-01-12"]
 
 
+def test_exceptions_with_times_change_part_of_a_day() -> None:
+    """A stop is cut out of the shift, overtime is worked after it; the later of two that meet counts."""
+    exceptions = [
+        {"on": "2026-01-09", "kind": "stop", "lines": ["L1"], "starts_at": "11:00", "ends_at": "15:00"},
+        {"on": "2026-01-09", "kind": "overtime", "starts_at": "14:00", "ends_at": "15:00"},
+        {"on": "2026-01-09", "kind": "overtime", "starts_at": "20:00", "ends_at": "22:00"},
+        {"on": "2026-01-09", "kind": "stop", "lines": ["L2"], "starts_at": "08:00", "ends_at": "20:00"},
+    ]
+    assert opened(plant(calendar_exception=exceptions), "2026-01-09T00:00:00Z", 5) == [
+        ["2026-01-09T00:00", "2026-01-09T03:00"],
+        ["2026-01-09T06:00", "2026-01-09T07:00"],
+        ["2026-01-09T07:00", "2026-01-09T12:00"],
+        ["2026-01-09T12:00", "2026-01-09T14:00"],
+        ["2026-01-12T00:00", "2026-01-12T04:00"],
+    ]
+
+
+def test_a_night_shift_is_cut_on_both_its_dates() -> None:
+    """A stop after midnight belongs to the shift that began the evening before."""
+    stop = [{"on": "2026-01-06", "kind": "stop", "starts_at": "01:00", "ends_at": "03:00"}]
+    assert opened(plant(shifts=["N"], calendar_exception=stop), "2026-01-05T12:00:00Z", 3) == [
+        ["2026-01-05T12:00", "2026-01-05T16:00"],
+        ["2026-01-05T16:30", "2026-01-05T17:00"],
+        ["2026-01-05T19:00", "2026-01-06T00:00"],
+    ]
+
+
 def test_a_night_is_an_hour_shorter_when_clocks_go_forward() -> None:
     """Shift times are local; their length is what really passes."""
     (start, end), (after, _) = opened(plant("Europe/Berlin", shifts=["N"]), "2026-03-27T19:00:00Z", 2)
