@@ -78,8 +78,9 @@ class Reason:
 class Fix:
     """A change that was tried by solving again, and what it did.
 
-    `kind` is overtime, receipt_earlier, receipt_added, reopen or first; `target` the line, receipt or order; `minutes` how much;
-    `tardy_minutes` and `short_qty` are the order's then; `on_time_orders` more are on time; `total` cost change.
+    `kind` is overtime, receipt_earlier, receipt_added, reopen or first; `target` the line, receipt or order; `minutes`
+    how much; `tardy_minutes` and `short_qty` are the order's then; `on_time_orders` more are on time; `total` is the
+    change of cost.
     """
 
     kind: str
