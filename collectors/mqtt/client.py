@@ -47,12 +47,26 @@ class Message(NamedTuple):
 OnBatch = Callable[[list[Message]], None]
 
 
-class BatchClient(paho.Client):
-    """Receives and acknowledges in batches. Used with `manual_ack` and subscriptions of at most QoS 1."""
+class _Client(paho.Client):
+    """What both kinds have: two doors, and a word when the network's thread ends by an error of ours."""
 
     on_batch: OnBatch
+    on_fall: Callable[[Exception], None]
     heard_s = 0.0
     """When bytes came last (`mono`)."""
+
+    def loop_forever(self, timeout: float = 1.0, retry_first_connection: bool = False) -> MQTTErrorCode:
+        """The network's thread. Nobody would notice that it has fallen: the line stays open, and is silent."""
+        try:
+            return super().loop_forever(timeout, retry_first_connection)
+        except Exception as error:  # whatever it is, the connection is of no use any more
+            self.on_fall(error)
+            return MQTTErrorCode.MQTT_ERR_UNKNOWN
+
+
+class BatchClient(_Client):
+    """Receives and acknowledges in batches. Used with `manual_ack` and subscriptions of at most QoS 1."""
+
     _rest = b""
     _to_skip = 0
 
@@ -126,11 +140,8 @@ class BatchClient(paho.Client):
             self._packet_queue(paho.PUBACK, packet, 0, 0)
 
 
-class StockClient(paho.Client):
+class StockClient(_Client):
     """Stock paho behind the same two doors."""
-
-    on_batch: OnBatch
-    heard_s = 0.0
 
     def __init__(self, *args: Any, **more: Any) -> None:
         super().__init__(*args, **more)

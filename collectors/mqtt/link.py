@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import parse_qs, unquote, urlsplit
 
+import structlog
 from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
 from paho.mqtt.reasoncodes import ReasonCode
@@ -35,6 +36,7 @@ FULL_WAIT_S_MAX = 5.0
 UNSUPPORTED_VERSION = 132
 SESSION_TAKEN_OVER = 142
 NOTHING = "takt/nothing"
+_log = structlog.get_logger("collectors.mqtt")
 _WHY_OF_CODE: dict[int, Why] = {
     133: "configuration",
     134: "password",
@@ -114,6 +116,7 @@ class Link:
 
     def _prepare(self, client: BatchClient | StockClient, will: Will | None) -> None:
         client.on_batch = self._on_batch
+        client.on_fall = self._on_fall
         client.on_connect = self._on_connect
         client.on_disconnect = self._on_disconnect
         client.on_subscribe = self._on_subscribe
@@ -268,6 +271,10 @@ class Link:
     def _on_disconnect(self, _client: Any, _userdata: Any, _flags: Any, code: ReasonCode, _properties: Any) -> None:
         detail = "another client uses our client id" if code.value == SESSION_TAKEN_OVER else str(code)
         self._tell(self._gone, SourceLostError("session" if code.value == SESSION_TAKEN_OVER else "network", detail))
+
+    def _on_fall(self, error: Exception) -> None:
+        _log.error("the thread of a connection has fallen", source=self._source.code, exc_info=error)
+        self._tell(self._gone, SourceLostError("network", f"an error of ours ended the connection: {_reason(error)}"))
 
     def _subscribed(self, mid: int, codes: list[ReasonCode]) -> None:
         answer = self._answers.setdefault(mid, self._loop.create_future())

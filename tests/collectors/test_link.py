@@ -13,6 +13,7 @@ import paho.mqtt.client as paho
 import pytest
 from paho.mqtt.enums import CallbackAPIVersion
 
+from collectors.post import Post
 from tests.collectors.broker import KEEPING, Authority, Broker
 from tests.collectors.conftest import Plant, Proxy, Start, counts, eventually, say
 
@@ -119,6 +120,29 @@ def test_a_killed_broker_is_found_again(plant: Plant, collect: Start, run: Run) 
     say(device, "t/killed", {"good": 5, "ts": time.time()})
     assert eventually(lambda: plant.values("M1/good_total") == [5])
     assert plant.rows("select from gap where to_at is null") == []
+    parted(device)
+
+
+def test_an_error_in_the_networks_thread_ends_the_connection_and_loses_nothing(
+    plant: Plant, collect: Start, run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The thread falls with a message in its hands: the connection is made anew, and the broker says it again."""
+    broker, deliver, fallen = run(*KEEPING), Post.deliver, []
+
+    def falling(post: Post, *heard: Any, **more: Any) -> None:
+        if not fallen:
+            fallen.append(post.code)
+            raise MemoryError("no room")
+        deliver(post, *heard, **more)
+
+    plant.apply(counts(broker.url, "t/fallen"))
+    collect()
+    assert eventually(lambda: plant.state("b1") == "running")
+    monkeypatch.setattr(Post, "deliver", falling)
+    device = connected(broker.url)
+    say(device, "t/fallen", {"good": 4, "ts": time.time()})
+    assert eventually(lambda: plant.values("M1/good_total") == [4])
+    assert fallen == ["b1"]
     parted(device)
 
 
