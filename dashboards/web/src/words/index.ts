@@ -4,6 +4,7 @@ import { ref } from 'vue';
 import sharedEn from '../../../../mes/words/en.json';
 import sharedZh from '../../../../mes/words/zh.json';
 import type deskEn from './desk.en.json';
+import type devicesEn from './devices.en.json';
 import type oeeEn from './oee.en.json';
 import pagesEn from './en.json';
 import pagesZh from './zh.json';
@@ -11,7 +12,7 @@ import type { Name } from '../live/types';
 
 export type Lang = 'zh' | 'en';
 const en = { ...sharedEn, ...pagesEn };
-export type Word = keyof typeof en | keyof typeof deskEn | keyof typeof oeeEn;
+export type Word = keyof typeof en | keyof typeof deskEn | keyof typeof devicesEn | keyof typeof oeeEn;
 const WORDS: Record<Lang, Partial<Record<Word, string>>> = { en: { ...en }, zh: { ...sharedZh, ...pagesZh } };
 
 /** Take words in that come with a page. */

@@ -1,0 +1,1 @@
+import{E as e,R as t,_ as n,it as r,l as i,m as a,t as o,x as s}from"./_plugin-vue_export-helper-GfO1QkQ3.js";var c={class:`nowhere`},l={href:`/`},u=o(s({__name:`Nowhere`,setup(o){return(o,s)=>(e(),n(`main`,c,[a(`h1`,null,r(t(i)(`page.nowhere`)),1),a(`a`,l,r(t(i)(`page.home`)),1)]))}}),[[`__scopeId`,`data-v-dc084595`]]);export{u as default};

@@ -1,1 +1,0 @@
-import{L as e,s as t}from"./_plugin-vue_export-helper-DDaXJA17.js";import{r as n}from"./client-DhDZsIRp.js";var r=e(),i;function a(){return i??=n(`/plant`).then(e=>{r.value=e},()=>{i=void 0}),i}function o(e,n){var i;let a=(i=r.value)==null||(i=i[e])==null?void 0:i.find(e=>e.code===n);return a!=null&&a.name?t(a.name):n}export{o as n,r,a as t};
