@@ -186,6 +186,12 @@ def _too_large() -> TooLargeError:
     return TooLargeError(f"A body has at most {limits.BODY_BYTES_MAX} bytes", faults=(fault,))
 
 
+async def _ended(task: asyncio.Future[Any]) -> None:
+    """Once it is over, cancelled where it was not done; what it met is for whoever asks it."""
+    task.cancel()
+    await asyncio.wait({task})
+
+
 async def _whole_body(request: Request) -> bytes:
     """The body, refused as soon as it is too large."""
     said = request.headers.get("content-length", "")
@@ -256,15 +262,23 @@ class Door(APIRoute):
     async def _while_admitted(
         self, house: House, request: Request, pieces: AsyncGenerator[Any, None]
     ) -> AsyncGenerator[Any, None]:
-        """A stream, which ends soon after its caller lost the right to it."""
+        """A stream, which ends soon after its caller lost the right to it, whether pieces pass by here or not."""
         asked = clock.mono()
         async with aclosing(pieces):
-            async for piece in pieces:
+            while True:
+                coming = asyncio.ensure_future(anext(pieces, None))
+                try:
+                    while not coming.done():
+                        await asyncio.wait({coming}, timeout=asked + STREAM_ASKED_AGAIN_S - clock.mono())
+                        if clock.mono() - asked >= STREAM_ASKED_AGAIN_S:
+                            if not await self._still_admitted(house, request):
+                                return
+                            asked = clock.mono()
+                finally:
+                    await _ended(coming)
+                if (piece := coming.result()) is None:
+                    return
                 yield piece
-                if clock.mono() - asked > STREAM_ASKED_AGAIN_S:
-                    asked = clock.mono()
-                    if not await self._still_admitted(house, request):
-                        return
 
     async def _still_admitted(self, house: House, request: Request) -> bool:
         """Whether a caller may still do this; while the database is away nobody loses a right."""
